@@ -6,7 +6,7 @@
 __all__ = ['COLOURS', 'UNetConfig', 'UNetBlock', 'ConditionalUNet', 'LayerInfo', 'UNetSummary', 'describe', 'unet_figure',
            'save_model', 'load_model']
 
-# %% ../nbs/05_conditional_unet.ipynb #c0391702
+# %% ../nbs/05_conditional_unet.ipynb #4dcb1ee0
 import hashlib, json, os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -20,7 +20,7 @@ from torch import nn, Tensor
 from .text_conditioning import CrossAttention, TextEmbedding
 from .unet_blocks import Downsample, ResBlock, SelfAttention, Upsample, group_norm, timestep_embedding, zero_init
 
-# %% ../nbs/05_conditional_unet.ipynb #5ca1a2c8
+# %% ../nbs/05_conditional_unet.ipynb #3faae0ff
 @dataclass
 class UNetConfig:
     "The shape of a `ConditionalUNet`: one entry of each tuple a level, finest first. Raises `ValueError` if the parts do not fit each other."
@@ -39,12 +39,13 @@ class UNetConfig:
         for name in ("block_out_channels", "self_attention", "cross_attention"): setattr(self, name, tuple(getattr(self, name)))
         self.check()
 
-# %% ../nbs/05_conditional_unet.ipynb #3297d7be
+# %% ../nbs/05_conditional_unet.ipynb #f1104bff
 @patch(as_prop=True)
 def size_factor(self: UNetConfig) -> int:
     "Height and width of a picture must be multiples of this: it is folded once and halved between levels."
     return self.patch_size * 2**(len(self.block_out_channels) - 1)
 
+# %% ../nbs/05_conditional_unet.ipynb #048253f7
 @patch
 def check(self: UNetConfig):
     "Raise a `ValueError` if the parts do not fit each other."
@@ -59,7 +60,7 @@ def check(self: UNetConfig):
         if c < 4 or c % self.attention_head_dim or c % 4:
             raise ValueError(f"block_out_channels ({c}) must be multiples of attention_head_dim ({self.attention_head_dim}) and of 4.")
 
-# %% ../nbs/05_conditional_unet.ipynb #da5fa0c1
+# %% ../nbs/05_conditional_unet.ipynb #f5246678
 class UNetBlock(nn.Module):
     "A residual block, then self-attention and cross-attention where this level has them."
     def __init__(self,
@@ -74,7 +75,7 @@ class UNetBlock(nn.Module):
         self.self_attention = SelfAttention(channels, config.attention_head_dim) if config.self_attention[level] else None
         self.cross_attention = CrossAttention(channels, config.text_dim, config.attention_head_dim) if config.cross_attention[level] else None
 
-# %% ../nbs/05_conditional_unet.ipynb #6f982ba0
+# %% ../nbs/05_conditional_unet.ipynb #3e0f5ab9
 @patch
 def forward(self: UNetBlock,
     x: Tensor, # features [B, in_channels, H, W]
@@ -86,7 +87,7 @@ def forward(self: UNetBlock,
     if self.self_attention is not None: x = self.self_attention(x)
     return x if self.cross_attention is None else self.cross_attention(x, text)
 
-# %% ../nbs/05_conditional_unet.ipynb #a18fa82b
+# %% ../nbs/05_conditional_unet.ipynb #5a54bf14
 class ConditionalUNet(nn.Module):
     "A noisy picture, its timestep and a text in; a prediction of the picture's shape out (Ronneberger et al. 2015, arXiv:1505.04597; Ho et al. 2020, arXiv:2006.11239, appendix B)."
     def __init__(self,
@@ -104,7 +105,7 @@ class ConditionalUNet(nn.Module):
         self._add_ups(cond, skip_widths)
         self.norm_out, self.conv_out = group_norm(widths[0]), zero_init(nn.Conv2d(widths[0], folded, 3, padding=1))
 
-# %% ../nbs/05_conditional_unet.ipynb #8440aff2
+# %% ../nbs/05_conditional_unet.ipynb #8fac8bd6
 @patch
 def _add_downs(self: ConditionalUNet, cond):
     "The way down; returns the channels of every feature map that it leaves for the way up."
@@ -117,6 +118,7 @@ def _add_downs(self: ConditionalUNet, cond):
             self.downs.append(Downsample(width, width)); skips.append(width)
     return skips
 
+# %% ../nbs/05_conditional_unet.ipynb #13fa625f
 @patch
 def _add_ups(self: ConditionalUNet, cond, skips):
     "The way up: every block takes what comes from below and one feature map that the way down left."
@@ -127,7 +129,7 @@ def _add_ups(self: ConditionalUNet, cond, skips):
             self.ups.append(UNetBlock(self.config, level, x + skips.pop(), cond)); x = width
         if level: self.ups.append(Upsample(width, widths[level - 1])); x = widths[level - 1]
 
-# %% ../nbs/05_conditional_unet.ipynb #dc819817
+# %% ../nbs/05_conditional_unet.ipynb #1418321b
 @patch
 def conditioning(self: ConditionalUNet,
     timesteps: Tensor, # integers [B]
@@ -137,7 +139,7 @@ def conditioning(self: ConditionalUNet,
     waves = timestep_embedding(timesteps, self.config.block_out_channels[0])
     return self.time_mlp(waves.to(self.conv_in.weight.dtype)) + self.text_mlp(text.pooled)
 
-# %% ../nbs/05_conditional_unet.ipynb #bfdd883c
+# %% ../nbs/05_conditional_unet.ipynb #7a4e4d22
 @patch
 def down(self: ConditionalUNet,
     x: Tensor, # features of the finest level [B, C, H, W]
@@ -151,7 +153,7 @@ def down(self: ConditionalUNet,
         skips.append(x)
     return x, skips
 
-# %% ../nbs/05_conditional_unet.ipynb #5db52f4e
+# %% ../nbs/05_conditional_unet.ipynb #1edfa3a3
 @patch
 def up(self: ConditionalUNet,
     x: Tensor, # the coarsest features
@@ -165,7 +167,7 @@ def up(self: ConditionalUNet,
         x = block(x) if isinstance(block, Upsample) else block(torch.cat([x, skips.pop()], dim=1), cond, text)
     return x
 
-# %% ../nbs/05_conditional_unet.ipynb #90f4c69a
+# %% ../nbs/05_conditional_unet.ipynb #6a150543
 @patch
 def _checked(self: ConditionalUNet, x_t, timesteps, text):
     "The text, one prompt a picture; raises a `ValueError` for inputs that do not fit the network or each other."
@@ -177,7 +179,7 @@ def _checked(self: ConditionalUNet, x_t, timesteps, text):
         raise ValueError(f"the text is {text.pooled.shape[-1]} numbers wide, the network takes {self.config.text_dim}: use the encoder that it was trained with.")
     return text.expand(len(x_t)).to(self.conv_in.weight.dtype)
 
-# %% ../nbs/05_conditional_unet.ipynb #6e1b1082
+# %% ../nbs/05_conditional_unet.ipynb #e87d6cd1
 @patch
 def forward(self: ConditionalUNet,
     x_t: Tensor, # noisy pictures [B, 3, H, W]
@@ -191,7 +193,7 @@ def forward(self: ConditionalUNet,
     x = self.up(self.mid(x, cond, text), skips, cond, text)
     return F.pixel_shuffle(self.conv_out(F.silu(self.norm_out(x))), self.config.patch_size)
 
-# %% ../nbs/05_conditional_unet.ipynb #9ac739fd
+# %% ../nbs/05_conditional_unet.ipynb #78ff0b60
 @dataclass
 class LayerInfo:
     "One line of the table that `describe` makes."
@@ -203,7 +205,7 @@ class LayerInfo:
     flops: int # floating-point operations for one picture, two a multiply-add
     kept: bool # is its output kept for the way up?
 
-# %% ../nbs/05_conditional_unet.ipynb #b98ee708
+# %% ../nbs/05_conditional_unet.ipynb #68dabf79
 class UNetSummary(list):
     "The lines of `describe`, with their sums; Jupyter shows them as a table."
     @property
@@ -225,7 +227,7 @@ class UNetSummary(list):
         return "\n".join(["| part | what it does | output | parameters | MFLOPs | kept |", "| --- | --- | ---: | ---: | ---: | --- |", *rows,
                           f"| **all** | | | **{self.parameters:,}** | **{self.flops / 1e6:,.1f}** | |"])
 
-# %% ../nbs/05_conditional_unet.ipynb #bf5ed397
+# %% ../nbs/05_conditional_unet.ipynb #27aa21c5
 def _parts(unet):
     "The parts that a reader would name, in the order of the walk: (name, what it does, level, modules)."
     def block(module):
@@ -243,7 +245,7 @@ def _parts(unet):
         yield f"ups.{i}", "double" if isinstance(module, Upsample) else block(module), level, [module]
     yield "conv_out", "norm, convolution", 0, [unet.conv_out, unet.norm_out]
 
-# %% ../nbs/05_conditional_unet.ipynb #d1994fdb
+# %% ../nbs/05_conditional_unet.ipynb #317e116d
 def describe(
     model: ConditionalUNet | UNetConfig, # a network, or only its config
     num_tokens: int = 8, # word pieces of the prompt
@@ -263,7 +265,7 @@ def describe(
                                  sum(counts.get(f"ConditionalUNet.{name}", {}).values()), name == "conv_in" or name.startswith("downs"))
                        for name, what, level, modules in parts)
 
-# %% ../nbs/05_conditional_unet.ipynb #2ba35e65
+# %% ../nbs/05_conditional_unet.ipynb #1d6857a3
 COLOURS = {"residual": "#56b4e9", "self-attention": "#e69f00", "words": "#009e73", "convolution": "#b8c0c8"}
 
 def _draw_part(axis, row, x, y, width, height):
@@ -275,6 +277,7 @@ def _draw_part(axis, row, x, y, width, height):
     axis.add_patch(Rectangle((x, y - height / 2), width, height, fill=False, edgecolor="#333333", linewidth=0.8))
     axis.text(x + width / 2, y - height / 2 - 0.05, row.shape[0], ha="center", va="top", fontsize=8)
 
+# %% ../nbs/05_conditional_unet.ipynb #f6195236
 def _place_parts(table):
     "Where each part stands: (row, x, y, width, height), left to right, one storey a level."
     rows, x, boxes = [row for row in table if row.level is not None], 0.0, []
@@ -284,7 +287,7 @@ def _place_parts(table):
         boxes.append((row, x, -1.5 * row.level, width, height)); x += width + 0.34
     return boxes
 
-# %% ../nbs/05_conditional_unet.ipynb #b745f2e1
+# %% ../nbs/05_conditional_unet.ipynb #0b5f2cff
 def _draw_skips(axis, boxes):
     "A bridge from every feature map that is kept to the block that takes it."
     waiting, bridges = [], {}
@@ -297,6 +300,7 @@ def _draw_skips(axis, boxes):
             axis.plot([start, start, middle], [top, bridge, bridge], color="#d55e00", linewidth=1)
             axis.annotate("", (middle, roof), (middle, bridge), arrowprops=dict(arrowstyle="-|>", color="#d55e00", shrinkA=0, shrinkB=0, mutation_scale=8))
 
+# %% ../nbs/05_conditional_unet.ipynb #e907b46d
 def _draw_key(axis):
     "What the colours mean, below the drawing."
     from matplotlib.lines import Line2D
@@ -305,7 +309,7 @@ def _draw_key(axis):
     key = [Patch(color=COLOURS[kind], label=name) for kind, name in names.items()] + [Line2D([], [], color="#d55e00", label="skip")]
     axis.legend(handles=key, loc="lower center", fontsize=8, frameon=False, ncols=5, borderaxespad=0.3, handlelength=1.2, columnspacing=1.4)
 
-# %% ../nbs/05_conditional_unet.ipynb #6fb8ff00
+# %% ../nbs/05_conditional_unet.ipynb #f35aad5d
 def unet_figure(
     model: ConditionalUNet | UNetConfig, # a network, or only its config
     dpi: int = 80, # pixels an inch
@@ -328,7 +332,7 @@ def unet_figure(
     _draw_skips(axis, boxes); _draw_key(axis)
     return figure
 
-# %% ../nbs/05_conditional_unet.ipynb #420efe07
+# %% ../nbs/05_conditional_unet.ipynb #74bbc4c9
 def _write_file(path, write):
     "Write under a temporary name, down to the disk, then rename: a reader sees the old file or the new one, never half."
     temporary = path.with_name(f".{path.name}-{os.getpid()}.tmp")
@@ -338,7 +342,7 @@ def _write_file(path, write):
         os.replace(temporary, path)
     finally: temporary.unlink(missing_ok=True)
 
-# %% ../nbs/05_conditional_unet.ipynb #cd58e1cf
+# %% ../nbs/05_conditional_unet.ipynb #96842b0e
 def save_model(
     folder: str | Path, # made if missing
     model: ConditionalUNet,
@@ -350,14 +354,14 @@ def save_model(
         if name in info: raise ValueError(f"{name!r} is a key of config.json that save_model fills itself; give your information another name.")
     weights = {k: v.detach().to("cpu", dtype).contiguous() for k, v in model.state_dict().items()}
     digest = hashlib.sha256()
-    for name in sorted(weights): digest.update(weights[name].view(torch.uint8).numpy())
+    for name in sorted(weights): digest.update(weights[name].flatten().view(torch.uint8).numpy())
     config = json.dumps({"unet": asdict(model.config), **info, "weights_id": digest.hexdigest()[:16]}, indent=1)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _write_file(folder / "model.safetensors", lambda path: save_file(weights, path, metadata={"format": "pt", "config": config}))
     _write_file(folder / "config.json", lambda path: path.write_text(config))
 
-# %% ../nbs/05_conditional_unet.ipynb #a03afd41
+# %% ../nbs/05_conditional_unet.ipynb #f8d7a5d3
 def _read_config(folder):
     "What config.json says; where a save was cut short between the two files, what the weights say of themselves."
     for name in ("config.json", "model.safetensors"):
@@ -372,7 +376,7 @@ def _read_config(folder):
         raise ValueError(f"{folder / 'model.safetensors'} is damaged or incomplete ({e}): copy or save the model again.") from None
     return info if not inside or inside["weights_id"] == info.get("weights_id") else inside
 
-# %% ../nbs/05_conditional_unet.ipynb #e4a535b6
+# %% ../nbs/05_conditional_unet.ipynb #8235ce03
 def _make_unet(info, path):
     "The network that a config describes, not yet filled with weights."
     unet, known = info.get("unet"), [f.name for f in fields(UNetConfig)]
@@ -382,7 +386,7 @@ def _make_unet(info, path):
     try: return ConditionalUNet(UNetConfig(**unet))
     except (TypeError, ValueError) as e: raise ValueError(f"{path} does not describe a network: {e}") from None
 
-# %% ../nbs/05_conditional_unet.ipynb #02068bba
+# %% ../nbs/05_conditional_unet.ipynb #44aa0dea
 def load_model(
     folder: str | Path, # as `save_model` wrote it
 ) -> tuple[ConditionalUNet, dict]: # the network in float32 and evaluation mode, and the rest of its config

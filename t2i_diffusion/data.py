@@ -10,7 +10,7 @@ __all__ = ['COLOURS', 'BLACK', 'SHAPES', 'SIZES', 'RELATIONS', 'HELD_OUT', 'EXTE
            'class_captions', 'decode_image', 'Source', 'cache_home', 'build_cache', 'PhotoDataset',
            'class_folder_source', 'caption_folder_source', 'table_source', 'make_dataset']
 
-# %% ../nbs/06_data.ipynb #0a0ab44b
+# %% ../nbs/06_data.ipynb #e1f0b28d
 import csv, errno, hashlib, io, json, math, os, re, shutil, sys, tempfile, zipfile
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
@@ -26,13 +26,13 @@ from fastcore.basics import patch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-# %% ../nbs/06_data.ipynb #455782a1
+# %% ../nbs/06_data.ipynb #3e83b254
 COLOURS = dict(red=(220, 40, 40), green=(40, 170, 60), blue=(40, 80, 220), yellow=(240, 210, 50), purple=(170, 50, 200), white=(245, 245, 245))
 BLACK = (0, 0, 0) # behind two shapes, whose captions name no background
 SHAPES, SIZES, RELATIONS = ("circle", "square", "triangle"), ("small", "large"), ("left of", "right of", "above", "below")
 HELD_OUT = (("red", "triangle"), ("blue", "square"), ("yellow", "circle")) # never drawn in training
 
-# %% ../nbs/06_data.ipynb #93eb19f1
+# %% ../nbs/06_data.ipynb #4cffdb6d
 class Scene(NamedTuple):
     "What a caption says: one shape on a background, or two shapes and how they stand."
     size: str # of the first shape
@@ -42,16 +42,17 @@ class Scene(NamedTuple):
     relation: str | None = None # where there are two
     colour2: str | None = None
     shape2: str | None = None
-
-    @property
-    def caption(self) -> str:
-        first = f"a {self.size} {self.colour} {self.shape}"
-        return f"{first} on a {self.background} background" if self.relation is None else f"{first} {self.relation} a {self.colour2} {self.shape2}"
-
     @property
     def held_out(self) -> bool: return (self.colour, self.shape) in HELD_OUT or (self.colour2, self.shape2) in HELD_OUT
 
-# %% ../nbs/06_data.ipynb #b2cf4d62
+# %% ../nbs/06_data.ipynb #9d3500db
+@patch(as_prop=True)
+def caption(self: Scene) -> str:
+    first = f"a {self.size} {self.colour} {self.shape}"
+    if self.relation is None: return f"{first} on a {self.background} background"
+    return f"{first} {self.relation} a {self.colour2} {self.shape2}"
+
+# %% ../nbs/06_data.ipynb #8f01cad2
 @lru_cache
 def all_scenes() -> dict[str, Scene]: # caption -> Scene
     "Every sentence of the grammar."
@@ -60,7 +61,7 @@ def all_scenes() -> dict[str, Scene]: # caption -> Scene
     two = [Scene(z, c, s, None, r, c2, s2) for z in SIZES for c, s in things for r in RELATIONS for c2, s2 in things if c2 != c]
     return {scene.caption: scene for scene in one + two}
 
-# %% ../nbs/06_data.ipynb #a4646878
+# %% ../nbs/06_data.ipynb #06b75d42
 def hashed_uniform(
     index: Tensor, # integers [B]
     seed: int, # another seed, other numbers
@@ -74,10 +75,11 @@ def hashed_uniform(
     z = (z ^ shift(z, 27)) * signed(0x94D049BB133111EB)
     return shift(z ^ shift(z, 31), 40).float() / 2**24
 
-# %% ../nbs/06_data.ipynb #e3cad970
+# %% ../nbs/06_data.ipynb #1bd74ee1
 EXTENT = torch.tensor([(1., 1.), (0.9, 0.9), (1.1, 0.95)]) # half width and half height of a shape of radius 1
 AREA = torch.tensor([math.pi, 3.24, 2.09]) # area of a shape of radius 1
 
+# %% ../nbs/06_data.ipynb #e33922db
 def shape_coverage(
     shape: Tensor, # index into SHAPES, [...]
     radius: Tensor, # in pixels, [...]
@@ -94,7 +96,7 @@ def shape_coverage(
     triangle = torch.maximum(dy - 0.95 * r, (1.9 * dx - 1.1 * (dy + 0.95 * r)) / math.hypot(1.9, 1.1))
     return (0.5 - torch.where(shape == 0, circle, torch.where(shape == 1, square, triangle))).clamp(0, 1)
 
-# %% ../nbs/06_data.ipynb #1d819ec2
+# %% ../nbs/06_data.ipynb #cacfc6f4
 class ShapesDataset:
     "One or two coloured shapes and the sentence that describes them, drawn when asked for."
     name = "shapes"
@@ -119,22 +121,36 @@ class ShapesDataset:
         self._table = torch.tensor([[-1 if w is None else ws.index(w) for w, ws in zip(s, words)] for s in self.scenes]) # [captions, 7]
         self._palette = torch.tensor([*COLOURS.values(), BLACK]) / 127.5 - 1 # index -1 is black
 
-    def __len__(self): return self.length
-    def __repr__(self): return f"ShapesDataset({self.split}: {len(self):,} pictures {self.image_size}×{self.image_size}, {len(self.captions)} captions)"
+# %% ../nbs/06_data.ipynb #92a8b5f5
+@patch
+def __len__(self: ShapesDataset): return self.length
 
-# %% ../nbs/06_data.ipynb #8e04a54a
+@patch
+def __repr__(self: ShapesDataset): return f"ShapesDataset({self.split}: {len(self):,} pictures {self.image_size}×{self.image_size}, {len(self.captions)} captions)"
+
+ShapesDataset()
+
+# %% ../nbs/06_data.ipynb #2ab3c447
 RADIUS = dict(one=((4.2, 5.6), (8.5, 11.0)), two=((3.6, 4.2), (5.8, 6.8))) # of small and large shapes, in pixels of a 32×32 picture
+
+@patch
+def _radii(self: ShapesDataset, words, u):
+    "Radius of the first and the second shape, [B, 2]."
+    size, relation, row = words[0], words[4], torch.arange(len(words[0]))
+    span = torch.tensor([RADIUS["one"], RADIUS["two"]])[(relation >= 0).long()] # [B, small or large, from or to]
+    between = lambda size, v: span[row, size, 0] + v * (span[row, size, 1] - span[row, size, 0])
+    second_size, v = (u[:, 1] * 2).long(), u[:, 1] * 2 % 1 # one number decides both: small or large, and how much so
+    return torch.stack([between(size, u[:, 0]), between(second_size, v)], 1)
+
+# %% ../nbs/06_data.ipynb #5ea6d39b
 MARGIN, GAP = 1.0, 1.5 # pixels to the border, and between two shapes
 
 @patch
-def _lay_out(self: ShapesDataset, words, u):
-    "Radius [B, 2] and centre [B, 2, (x, y)] of the first and the second shape."
-    size, _, shape, _, relation, _, shape2 = words
-    row, two = torch.arange(len(size)), relation >= 0
-    span = torch.tensor([RADIUS["one"], RADIUS["two"]])[two.long()] # [B, small or large, from or to]
-    between = lambda size, v: span[row, size, 0] + v * (span[row, size, 1] - span[row, size, 0])
-    r1, r2 = between(size, u[:, 0]), between((u[:, 1] * 2).long(), u[:, 1] * 2 % 1) # the second's size is not told: small or large by chance
-    e1, e2 = EXTENT[shape] * r1[:, None], EXTENT[shape2] * r2[:, None] # half widths and heights, [B, 2]
+def _centres(self: ShapesDataset, words, radius, u):
+    "Centre of the first and the second shape, [B, 2, (x, y)]."
+    _, _, shape, _, relation, _, shape2 = words
+    row, two = torch.arange(len(shape)), relation >= 0
+    e1, e2 = EXTENT[shape] * radius[:, :1], EXTENT[shape2] * radius[:, 1:] # half widths and heights, [B, 2]
     alone = MARGIN + e1 + u[:, 2:4] * (32 - 2 * MARGIN - 2 * e1)
     axis, first_is_low = relation.clamp(min=0) // 2, relation % 2 == 0 # left and above are low coordinates
     a1, a2 = e1[row, axis], e2[row, axis]
@@ -145,9 +161,9 @@ def _lay_out(self: ShapesDataset, words, u):
     across = 16 + (u[:, 4:6] - 0.5) * 5
     place = lambda along, across: torch.where((axis == 0)[:, None], torch.stack([along, across], 1), torch.stack([across, along], 1))
     first, second = torch.where(two[:, None], place(along1, across[:, 0]), alone), place(along2, across[:, 1])
-    return torch.stack([r1, r2], 1), torch.stack([first, second], 1)
+    return torch.stack([first, second], 1)
 
-# %% ../nbs/06_data.ipynb #51bd777b
+# %% ../nbs/06_data.ipynb #a5637e6c
 @patch
 def draw(self: ShapesDataset,
     caption_ids: Tensor, # which captions, [B]
@@ -157,13 +173,14 @@ def draw(self: ShapesDataset,
     words = self._table[caption_ids].unbind(1)
     _, colour, shape, background, relation, colour2, shape2 = words
     scale = self.image_size / 32
-    radius, centre = self._lay_out(words, u)
+    radius = self._radii(words, u)
+    centre = self._centres(words, radius, u)
     cover = shape_coverage(torch.stack([shape, shape2], 1), radius * scale, centre[..., 0] * scale, centre[..., 1] * scale, self.image_size)
     paint = lambda i: self._palette[i][:, :, None, None]
     x0 = torch.lerp(paint(background), paint(colour), cover[:, :1])
     return torch.lerp(x0, paint(colour2), cover[:, 1:] * (relation >= 0)[:, None, None, None])
 
-# %% ../nbs/06_data.ipynb #ab48600d
+# %% ../nbs/06_data.ipynb #ea4164bf
 @patch
 def batch(self: ShapesDataset,
     indices: Tensor, # integers [B] in 0 … len-1
@@ -176,7 +193,7 @@ def batch(self: ShapesDataset,
     ids = torch.where(u[:, 0] < 0.5, one, two)
     return self.draw(ids, u[:, 2:]), ids
 
-# %% ../nbs/06_data.ipynb #827bf567
+# %% ../nbs/06_data.ipynb #ec72c25d
 @patch
 def __getitem__(self: ShapesDataset, i) -> tuple[Image.Image, str]:
     "Picture `i` and its caption."
@@ -184,6 +201,7 @@ def __getitem__(self: ShapesDataset, i) -> tuple[Image.Image, str]:
     x0, ids = self.batch(torch.tensor([i % len(self)]))
     return Image.fromarray(((x0[0] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()), self.captions[ids[0]]
 
+# %% ../nbs/06_data.ipynb #ee67b555
 @patch(as_prop=True)
 def fingerprint(self: ShapesDataset) -> str:
     "Changes whenever the pictures or the captions do."
@@ -191,14 +209,15 @@ def fingerprint(self: ShapesDataset) -> str:
     text = json.dumps([self.captions, self.length, ids.tolist(), (x0 * 127.5).round().int().flatten().tolist()])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-# %% ../nbs/06_data.ipynb #f20a6c54
+# %% ../nbs/06_data.ipynb #ca4e9e76
 def _pixels(image) -> np.ndarray: # [H, W, 3] in 0 … 255
     if not isinstance(image, Tensor): return np.asarray(image.convert("RGB")).astype(np.float64)
     if image.ndim != 3 or image.shape[0] != 3: raise ValueError(f"a picture must be [3, H, W] in [-1, 1], got shape {tuple(image.shape)}; give one at a time.")
     return ((image.detach().float().cpu().clamp(-1, 1) + 1) * 127.5).permute(1, 2, 0).numpy().astype(np.float64)
 
+# %% ../nbs/06_data.ipynb #3a62bd21
 def _background_and_cores(rgb):
-    "The colour most frequent along the border with its median; and for each other colour the size of its core and the core's median."
+    "Index of the background's colour, its median; and for each other colour the size of its core and the core's median."
     from scipy import ndimage
     palette = np.array([*COLOURS.values(), BLACK], dtype=float)
     nearest = ((rgb[:, :, None] - palette)**2).sum(-1).argmin(-1)
@@ -210,7 +229,7 @@ def _background_and_cores(rgb):
         if core.any(): cores[k] = (core.sum(), np.median(rgb[core], axis=0))
     return background, np.median(rgb[nearest == background], axis=0), cores
 
-# %% ../nbs/06_data.ipynb #41614188
+# %% ../nbs/06_data.ipynb #9d355c60
 def _soft_mask(rgb, paint, colours, j):
     "How much of each pixel belongs to the shape of the `j`-th colour, [H, W] in [0, 1]; None where there is no such shape."
     from scipy import ndimage
@@ -225,7 +244,7 @@ def _soft_mask(rgb, paint, colours, j):
     largest = parts == 1 + np.bincount(parts.flatten())[1:].argmax()
     return alphas[j] * (mine & ndimage.binary_dilation(largest, np.ones((3, 3))))
 
-# %% ../nbs/06_data.ipynb #ea0ac15f
+# %% ../nbs/06_data.ipynb #9eb4d883
 @dataclass
 class FoundShape:
     "A shape seen in a picture; lengths in pixels of a 32×32 picture."
@@ -236,6 +255,7 @@ class FoundShape:
     cy: float # and from the top
     overlap: float # with that ideal shape, 0 … 1
 
+# %% ../nbs/06_data.ipynb #cd614472
 def _measure(weight, colour):
     "Which ideal shape overlaps most with this soft mask?"
     area, size, at = weight.sum(), len(weight), np.arange(len(weight)) + 0.5
@@ -247,7 +267,7 @@ def _measure(weight, colour):
     best, scale = int(overlap.argmax()), 32 / size
     return FoundShape(colour, SHAPES[best] if overlap[best] > 0.6 else "no shape", float(radii[best]) * scale, float(cx) * scale, float(cy) * scale, float(overlap[best]))
 
-# %% ../nbs/06_data.ipynb #55a3f887
+# %% ../nbs/06_data.ipynb #5ca0c926
 def find_shapes(
     image, # a PIL image or a tensor [3, H, W] in [-1, 1]
     n: int = 1, # how many shapes to look for
@@ -259,7 +279,7 @@ def find_shapes(
     masks = [_soft_mask(rgb, paint, [cores[k][1] for k in chosen], j) for j in range(len(chosen))]
     return names[background], [_measure(mask, names[k]) for k, mask in zip(chosen, masks) if mask is not None]
 
-# %% ../nbs/06_data.ipynb #0f65adbb
+# %% ../nbs/06_data.ipynb #2d1fb309
 def _compare(scene, background, first, second):
     (_, small), (large, _) = RADIUS["one" if scene.relation is None else "two"]
     size = "none" if first.colour == "none" else "large" if first.radius > math.sqrt(small * large) else "small"
@@ -269,7 +289,7 @@ def _compare(scene, background, first, second):
     seen = ("left of" if dx > 0 else "right of") if abs(dx) > abs(dy) else ("above" if dy > 0 else "below" if dy < 0 else "none")
     return right | {"other colour": second.colour == scene.colour2, "other shape": second.shape == scene.shape2, "place": seen == scene.relation}
 
-# %% ../nbs/06_data.ipynb #0fac1c4f
+# %% ../nbs/06_data.ipynb #bcb28834
 def check_caption(
     image, # a PIL image or a tensor [3, H, W] in [-1, 1]
     caption: str, # a sentence of the grammar
@@ -285,7 +305,7 @@ def check_caption(
 
 ShapesDataset.check = staticmethod(check_caption)
 
-# %% ../nbs/06_data.ipynb #3f694d31
+# %% ../nbs/06_data.ipynb #60d09717
 @dataclass
 class ClassName:
     "One class of pictures: how its folder or label calls it, and how people do."
@@ -295,6 +315,7 @@ class ClassName:
     @property
     def name(self) -> str: return self.names[0]
 
+# %% ../nbs/06_data.ipynb #f4054034
 @lru_cache
 def imagenet_classes() -> dict[str, ClassName]: # wnid -> ClassName, in ImageNet's order
     "The 1000 classes of ImageNet, from the table that ships with the package."
@@ -303,7 +324,7 @@ def imagenet_classes() -> dict[str, ClassName]: # wnid -> ClassName, in ImageNet
     rows = (line.split("\t") for line in table.splitlines()[1:])
     return {wnid: ClassName(wnid, list(dict.fromkeys([name, *synonyms.split(", ")]))) for wnid, _, name, synonyms in rows}
 
-# %% ../nbs/06_data.ipynb #759f3c72
+# %% ../nbs/06_data.ipynb #d2c1db75
 def class_name(
     key: str, # "n01443537", "golden_retriever", "goldfish, Carassius auratus"
 ) -> ClassName:
@@ -311,7 +332,13 @@ def class_name(
     if key in imagenet_classes(): return imagenet_classes()[key]
     return ClassName(key, [name.strip() for name in key.replace("_", " ").split(",") if name.strip()] or [key])
 
-# %% ../nbs/06_data.ipynb #e7608c7d
+# %% ../nbs/06_data.ipynb #6addd15d
+def _did_you_mean(name, by_name, available):
+    near = [n for n in by_name if name.lower() in n.split()] + get_close_matches(name.lower(), by_name, n=4)
+    if near: return f"Did you mean {', '.join(map(repr, dict.fromkeys(near[:4])))}?"
+    return f"It has {len(available)} classes, such as {', '.join(repr(c.name) for c in available[:5])}."
+
+# %% ../nbs/06_data.ipynb #805c373c
 def select_classes(
     available: list[ClassName], # what the source holds
     wanted: list[str] | None = None, # names, synonyms or wnids; None takes all
@@ -327,22 +354,20 @@ def select_classes(
     for name in wanted:
         hits = by_name.get(name.strip().lower(), [])
         if len(hits) > 1: raise ValueError(f"class {name!r} is ambiguous in {where}: {'; '.join(f'{c.key} is {c.names}' for c in hits)}. Use one of these ids.")
-        if not hits:
-            near = [n for n in by_name if name.lower() in n.split()] + get_close_matches(name.lower(), by_name, n=4)
-            hint = f"Did you mean {', '.join(map(repr, dict.fromkeys(near[:4])))}?" if near else f"It has {len(available)} classes, such as {', '.join(repr(c.name) for c in available[:5])}."
-            raise ValueError(f"no class {name!r} in {where}. {hint}")
+        if not hits: raise ValueError(f"no class {name!r} in {where}. {_did_you_mean(name, by_name, available)}")
         chosen[hits[0].key] = hits[0]
     return list(chosen.values())
 
-# %% ../nbs/06_data.ipynb #96555489
-TEMPLATES = ("a {}", "a photo of a {}", "{}", "a close-up of a {}")
-
+# %% ../nbs/06_data.ipynb #7862c7e7
 def article(
     name: str, # a noun, perhaps with words before it
 ) -> str: # "a" or "an"
     "The article that the first sound of a name asks for."
     vowel = re.match(r"hour|honest|heir|[aeiou]", name, re.I) and not re.match(r"eu|ew|one\b|u-|uni|uro|usu", name, re.I)
     return "an" if vowel else "a"
+
+# %% ../nbs/06_data.ipynb #9c7c4c5f
+TEMPLATES = ("a {}", "a photo of a {}", "{}", "a close-up of a {}")
 
 def class_captions(
     names: list[str], # synonyms of a class, the usual one first
@@ -352,7 +377,7 @@ def class_captions(
     filled = (t.replace("a {}", f"{article(n)} {{}}").replace("{}", n) for n in names for t in templates)
     return list(dict.fromkeys(filled))
 
-# %% ../nbs/06_data.ipynb #e38e003d
+# %% ../nbs/06_data.ipynb #09873fa7
 MIN_SIDE = 8 # pixels
 
 def _grey_to_8_bits(image):
@@ -362,6 +387,7 @@ def _grey_to_8_bits(image):
     top = next((r for r in ranges if grey.max() <= r), grey.max())
     return Image.fromarray((grey / top * 255).clip(0, 255).round().astype(np.uint8))
 
+# %% ../nbs/06_data.ipynb #b7e14c1a
 def decode_image(
     data: bytes | str | Path | Image.Image, # an encoded picture, its file, or the picture
     image_size: int, # height and width
@@ -378,7 +404,7 @@ def decode_image(
     image = image.convert("RGB")
     return np.array(image if image.size == (image_size,) * 2 else ImageOps.fit(image, (image_size,) * 2, Image.Resampling.BICUBIC))
 
-# %% ../nbs/06_data.ipynb #706ca795
+# %% ../nbs/06_data.ipynb #342eed5c
 @dataclass
 class Source:
     "Where pictures come from: what a cache must know, and a way through them."
@@ -389,8 +415,7 @@ class Source:
     rows: object # a function; it yields (index into labels, picture's name, data): bytes, a path, a PIL image, a function giving one, or what is wrong
     total: int | None = None # how many rows, where that is known
 
-def _digest(*parts) -> str: return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
-
+# %% ../nbs/06_data.ipynb #5ce6cedb
 def cache_home() -> Path:
     "Where decoded pictures are kept: the variable T2I_CACHE, or the platform's folder for caches."
     if os.environ.get("T2I_CACHE"): return Path(os.environ["T2I_CACHE"]).expanduser()
@@ -399,7 +424,9 @@ def cache_home() -> Path:
     else: base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "t2i_diffusion"
 
-# %% ../nbs/06_data.ipynb #e1922396
+def _digest(*parts) -> str: return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
+
+# %% ../nbs/06_data.ipynb #8d72d357
 def _decode_row(row, image_size):
     "label, name, pixels or None, what was wrong or None"
     label, name, data = row
@@ -408,6 +435,7 @@ def _decode_row(row, image_size):
         return label, name, decode_image(data() if callable(data) else data, image_size), None
     except Exception as error: return label, name, None, str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
+# %% ../nbs/06_data.ipynb #dfbe7df2
 def _map_in_order(function, rows, workers):
     "Like map, on several threads, with a bounded number of rows under way."
     pool, waiting = ThreadPoolExecutor(workers), deque()
@@ -418,21 +446,27 @@ def _map_in_order(function, rows, workers):
         while waiting: yield waiting.popleft().result()
     finally: pool.shutdown(cancel_futures=True)
 
-# %% ../nbs/06_data.ipynb #b918d57d
-def _fill(source, image_size, folder):
-    "Decode all rows of a source into `folder`."
+# %% ../nbs/06_data.ipynb #6160ff61
+def _decode_all(source, image_size, file):
+    "Append the pixels of all rows to a file; labels, what was skipped and why, and a running digest."
     from tqdm import tqdm
     skipped, labels, digest = [], [], hashlib.sha256()
     rows = _map_in_order(partial(_decode_row, image_size=image_size), source.rows(), os.cpu_count() or 1)
-    with open(folder / "pixels.u8", "wb") as file, tqdm(total=source.total, desc=f"decoding {source.name}", unit=" pictures", mininterval=0.5, delay=1) as bar:
+    with tqdm(total=source.total, desc=f"decoding {source.name}", unit=" pictures", mininterval=0.5, delay=1) as bar: # speed and time left
         for label, name, pixels, problem in rows:
             if problem is None: file.write(pixels.tobytes()); digest.update(pixels.tobytes()); labels.append(label)
             else: skipped.append([name, problem])
             bar.update()
         bar.total = bar.n
-        file.flush(); os.fsync(file.fileno())
-    if not labels: raise ValueError(f"no picture in {source.where} could be read" + (f"; the first was {skipped[0][0]}: {skipped[0][1]}." if skipped else ": it has none."))
-    labels = np.array(labels, dtype=np.int32)
+    return np.array(labels, dtype=np.int32), skipped, digest
+
+# %% ../nbs/06_data.ipynb #ac84092a
+def _fill(source, image_size, folder):
+    "Decode a source into `folder`."
+    with open(folder / "pixels.u8", "wb") as file:
+        labels, skipped, digest = _decode_all(source, image_size, file)
+        file.flush(); os.fsync(file.fileno()) # a disk may notice only now that it is full
+    if not len(labels): raise ValueError(f"no picture in {source.where} could be read" + (f"; the first was {skipped[0][0]}: {skipped[0][1]}." if skipped else ": it has none."))
     labels.tofile(folder / "labels.i32"); digest.update(labels.tobytes())
     classes = [dict(key=c.key, names=c.names) for c in source.labels if isinstance(c, ClassName)]
     meta = dict(name=source.name, where=source.where, image_size=image_size, count=len(labels), sha256=digest.hexdigest(),
@@ -441,7 +475,24 @@ def _fill(source, image_size, folder):
     shown = "; ".join(f"{name} ({problem})" for name, problem in skipped[:5]) + ("; …" if len(skipped) > 5 else "")
     if skipped: print(f"skipped {len(skipped)} of {len(labels) + len(skipped)} pictures: {shown}")
 
-# %% ../nbs/06_data.ipynb #078f5033
+# %% ../nbs/06_data.ipynb #41a5de28
+def _build_locked(source, image_size, home, folder):
+    "Make the cache `folder`, alone."
+    for stale in home.glob(f"{folder.name}.tmp*"): shutil.rmtree(stale, ignore_errors=True)
+    need, free = (source.total or 0) * image_size**2 * 3, shutil.disk_usage(home).free
+    advice = "make room, pass cache_dir=… or set T2I_CACHE to a larger disk, or lower max_images"
+    if need > free: raise OSError(errno.ENOSPC, f"{source.total} pictures need {need / 2**20:.0f} MB in {home}, where {free / 2**20:.0f} MB are free: {advice}")
+    temporary = home / f"{folder.name}.tmp{os.getpid()}"
+    try:
+        temporary.mkdir()
+        _fill(source, image_size, temporary)
+        os.replace(temporary, folder)
+    except OSError as error:
+        if error.errno != errno.ENOSPC: raise
+        raise OSError(errno.ENOSPC, f"the disk of {home} is full; what this attempt wrote was removed and nothing else was touched: {advice}") from None
+    finally: shutil.rmtree(temporary, ignore_errors=True)
+
+# %% ../nbs/06_data.ipynb #07e21b46
 def build_cache(
     source: Source, # where the pictures come from
     image_size: int = 64, # height and width
@@ -459,22 +510,7 @@ def build_cache(
         if not (folder / "meta.json").exists(): _build_locked(source, image_size, home, folder)
     return folder
 
-def _build_locked(source, image_size, home, folder):
-    for stale in home.glob(f"{folder.name}.tmp*"): shutil.rmtree(stale, ignore_errors=True) # of a process that was killed
-    need, free = (source.total or 0) * image_size**2 * 3, shutil.disk_usage(home).free
-    advice = "make room, pass cache_dir=… or set T2I_CACHE to a larger disk, or lower max_images"
-    if need > free: raise OSError(errno.ENOSPC, f"{source.total} pictures need {need / 2**20:.0f} MB in {home}, where {free / 2**20:.0f} MB are free: {advice}")
-    temporary = home / f"{folder.name}.tmp{os.getpid()}"
-    try:
-        temporary.mkdir()
-        _fill(source, image_size, temporary)
-        os.replace(temporary, folder)
-    except OSError as error:
-        if error.errno != errno.ENOSPC: raise
-        raise OSError(errno.ENOSPC, f"the disk of {home} is full; what this attempt wrote was removed and nothing else was touched: {advice}") from None
-    finally: shutil.rmtree(temporary, ignore_errors=True)
-
-# %% ../nbs/06_data.ipynb #6559cea8
+# %% ../nbs/06_data.ipynb #13eccc08
 class PhotoDataset:
     "Pictures in a memory-mapped cache, and what may be said of each."
     def __init__(self,
@@ -489,19 +525,21 @@ class PhotoDataset:
         self.labels = torch.from_numpy(np.fromfile(self.folder / "labels.i32", dtype=np.int32).astype(np.int64))
         self.class_names = [ClassName(**c) for c in meta["classes"]]
         groups = [class_captions(c.names) for c in self.class_names] or meta["captions"]
-        self.captions = list(dict.fromkeys(text for group in groups for text in group))
-        self.classes = [c.name for c in self.class_names] or self.captions[:10]
-        number = {text: i for i, text in enumerate(self.captions)}
-        self._ids = torch.tensor([number[text] for group in groups for text in group])
-        self._count = torch.tensor([len(group) for group in groups])
-        self._start = self._count.cumsum(0) - self._count
-        self._usual = torch.tensor([len(class_captions(c.names[:1])) for c in self.class_names] or self._count.tolist())
+        self._set_captions(groups, [len(class_captions(c.names[:1])) for c in self.class_names] or [len(g) for g in groups])
         self.fingerprint = _digest(meta["sha256"], self.captions, groups)
 
-    def __len__(self): return len(self.labels)
-    def __repr__(self): return f"PhotoDataset({self.name}: {len(self):,} pictures {self.image_size}×{self.image_size}, {len(self.class_names)} classes, {len(self.captions)} captions)"
+# %% ../nbs/06_data.ipynb #d034704b
+@patch
+def _set_captions(self: PhotoDataset, groups, usual):
+    "`groups`: the captions of each label, the first `usual` of them with its usual name."
+    self.captions = list(dict.fromkeys(text for group in groups for text in group))
+    self.classes = [c.name for c in self.class_names] or self.captions[:10]
+    number = {text: i for i, text in enumerate(self.captions)}
+    self._ids = torch.tensor([number[text] for group in groups for text in group])
+    self._count, self._usual = torch.tensor([len(group) for group in groups]), torch.tensor(usual)
+    self._start = self._count.cumsum(0) - self._count
 
-# %% ../nbs/06_data.ipynb #efb4379b
+# %% ../nbs/06_data.ipynb #a0bf3815
 @patch
 def batch(self: PhotoDataset,
     indices: Tensor, # integers [B] in 0 … len-1
@@ -517,14 +555,22 @@ def batch(self: PhotoDataset,
     step = torch.where(only_usual | (u < 0.5), (v * usual).long(), usual + (v * (count - usual)).long())
     return x0, self._ids[self._start[label] + step]
 
+# %% ../nbs/06_data.ipynb #fb352902
 @patch
 def __getitem__(self: PhotoDataset, i) -> tuple[Image.Image, str]:
     "Picture `i` and the first of its captions."
     return Image.fromarray(self.pixels[i]), self.captions[self._ids[self._start[self.labels[i]]]]
 
-# %% ../nbs/06_data.ipynb #523cbaf0
+@patch
+def __len__(self: PhotoDataset): return len(self.labels)
+
+@patch
+def __repr__(self: PhotoDataset):
+    return f"PhotoDataset({self.name}: {len(self):,} pictures {self.image_size}×{self.image_size}, {len(self.class_names)} classes, {len(self.captions)} captions)"
+
+# %% ../nbs/06_data.ipynb #68956d33
 class _Tree:
-    "Files in a folder or in a zip file; paths inside are strings with slashes, "" is the top."
+    "Files in a folder or in a zip file; paths inside are strings with slashes, '' is the top."
     def __init__(self, path):
         self.path, self.zip, self.inside = Path(path), None, {}
         if self.path.is_dir(): return
@@ -535,32 +581,46 @@ class _Tree:
             for depth in range(len(parents)): self.inside.setdefault("/".join(parents[:depth]), {}).setdefault(parents[depth], None)
             self.inside.setdefault("/".join(parents), {})[name] = None if info.is_dir() else (info.file_size, info.CRC)
 
-    def list(self, at=""):
-        "name -> None for a folder, (size, stamp) for a file; sorted, without hidden ones"
-        if self.zip: found = self.inside.get(at, {})
-        else:
-            try:
-                with os.scandir(self.path / at) as entries: found = {e.name: None if e.is_dir() else (e.stat().st_size, e.stat().st_mtime_ns) for e in entries}
-            except PermissionError: raise ValueError(f"{self.path / at} may not be read; change its permissions (chmod -R u+rX) or copy it.") from None
-        return {name: found[name] for name in sorted(found) if not name.startswith((".", "__MACOSX"))}
+# %% ../nbs/06_data.ipynb #2a59aa28
+@patch
+def ls(self: _Tree, at=""):
+    "name -> None for a folder, stamp for a file; sorted, without hidden ones"
+    if self.zip: found = self.inside.get(at, {})
+    else:
+        try:
+            with os.scandir(self.path / at) as entries: found = {e.name: None if e.is_dir() else (e.stat().st_size, e.stat().st_mtime_ns) for e in entries}
+        except PermissionError: raise ValueError(f"{self.path / at} may not be read; change its permissions (chmod -R u+rX) or copy it.") from None
+    return {name: found[name] for name in sorted(found) if not name.startswith((".", "__MACOSX"))}
 
-    def files(self, at=""):
-        "(path, stamp) of every file below"
-        for name, stamp in self.list(at).items():
-            path = f"{at}/{name}" if at else name
-            if stamp is None: yield from self.files(path)
-            else: yield path, stamp
+# %% ../nbs/06_data.ipynb #4d879acc
+@patch
+def files(self: _Tree, at=""):
+    "(path, stamp) of every file below"
+    for name, stamp in self.ls(at).items():
+        path = f"{at}/{name}" if at else name
+        if stamp is None: yield from self.files(path)
+        else: yield path, stamp
 
-    def read(self, path): return self.zip.read(path) if self.zip else self.path / path
+@patch
+def read(self: _Tree, path):
+    "Bytes from a zip file, a path from a folder."
+    return self.zip.read(path) if self.zip else self.path / path
 
-# %% ../nbs/06_data.ipynb #d4c96ab4
+@patch
+def text(self: _Tree, path):
+    "What a small text file says."
+    data = self.read(path)
+    return (data if isinstance(data, bytes) else data.read_bytes()).decode("utf-8-sig")
+
+# %% ../nbs/06_data.ipynb #80b552b0
 SPLITS = dict(train=("train",), validation=("validation", "val", "valid"), val=("val", "validation", "valid"), test=("test",)) # names that mean the same
 SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif")
 
+# %% ../nbs/06_data.ipynb #0441f067
 def _split_folder(tree, split, any_folder_is_a_class):
     "The folder of a split inside a tree."
-    at, found = "", tree.list()
-    if tree.zip and len(found) == 1 and None in found.values(): at = next(iter(found)); found = tree.list(at)
+    at, found = "", tree.ls()
+    if tree.zip and len(found) == 1 and None in found.values(): at = next(iter(found)); found = tree.ls(at)
     folders = [name for name, stamp in found.items() if stamp is None]
     splits = {name for names in SPLITS.values() for name in names}
     if not any_folder_is_a_class or set(folders) <= splits: # a class may be called "train"; then it has classes beside it
@@ -569,34 +629,39 @@ def _split_folder(tree, split, any_folder_is_a_class):
     if split != "train": raise ValueError(f"{tree.path} has no folder {split!r}; it has {', '.join(folders) or 'no folders at all'}.")
     return at
 
-# %% ../nbs/06_data.ipynb #29180374
+# %% ../nbs/06_data.ipynb #3859f0fc
+def _heap(tree, at):
+    "wnid -> files, where Tiny ImageNet's val_annotations.txt tells; {} elsewhere."
+    if "val_annotations.txt" not in tree.ls(at): return {}
+    stamps, found = dict(tree.files(f"{at}/images")), {}
+    for line in tree.text(f"{at}/val_annotations.txt").splitlines():
+        name, wnid = line.split("\t")[:2]
+        found.setdefault(wnid, []).append((f"{at}/images/{name}", stamps.get(f"{at}/images/{name}")))
+    return found
+
+# %% ../nbs/06_data.ipynb #98c9cb82
 def _class_folders(tree, at, known_only, wanted):
-    "The chosen classes, and for each its files with their stamps."
-    inside = tree.list(at)
-    heap = {}
-    if "val_annotations.txt" in inside: # Tiny ImageNet's validation pictures
-        data = tree.read(f"{at}/val_annotations.txt")
-        for line in (data if isinstance(data, bytes) else data.read_bytes()).decode().splitlines():
-            name, wnid = line.split("\t")[:2]
-            heap.setdefault(wnid, []).append(f"{at}/images/{name}")
-        stamps = dict(tree.files(f"{at}/images"))
-    keys = sorted(heap) or [name for name, stamp in inside.items() if stamp is None]
+    "The chosen classes that have pictures, and for each its files with their stamps."
+    heap = _heap(tree, at)
+    keys = sorted(heap) or [name for name, stamp in tree.ls(at).items() if stamp is None]
     strange = [k for k in keys if k not in imagenet_classes()] if known_only else []
     if strange and (wanted is None or len(strange) == len(keys)):
         raise ValueError(f"{strange[0]!r} in {tree.path} is not one of ImageNet's 1000 wnids (such as n01443537); choose classes=[…], or use the dataset 'folder', which takes folders of any name.")
     chosen = select_classes([class_name(k) for k in keys if k not in strange], wanted, str(tree.path))
-    files = [[(f, stamps.get(f)) for f in heap[c.key]] if heap else [(f, s) for f, s in tree.files(f"{at}/{c.key}" if at else c.key) if f.lower().endswith(SUFFIXES)] for c in chosen]
-    empty = [c.key for c, fs in zip(chosen, files) if not fs]
+    pictures = lambda key: [(f, stamp) for f, stamp in tree.files(f"{at}/{key}" if at else key) if f.lower().endswith(SUFFIXES)]
+    files = [heap.get(c.key) or pictures(c.key) for c in chosen]
+    empty = [c.key for c, found in zip(chosen, files) if not found]
     if empty and wanted is not None: raise ValueError(f"the folder {empty[0]!r} in {tree.path} has no pictures; put some in, or leave that class out.")
-    return zip(*[(c, fs) for c, fs in zip(chosen, files) if fs]) if len(empty) < len(chosen) else ([], [])
+    return [c for c, found in zip(chosen, files) if found], [found for found in files if found]
 
-# %% ../nbs/06_data.ipynb #77166c0c
+# %% ../nbs/06_data.ipynb #de60e1c4
 def _key(name, parts):
     "A digest of many small parts, one after another."
     digest = hashlib.sha256(name.encode())
     for part in parts: digest.update(repr(part).encode())
     return digest.hexdigest()
 
+# %% ../nbs/06_data.ipynb #e27cbddf
 def class_folder_source(
     name: str, # "tiny-imagenet" and "imagenet" want folders named by wnid, "folder" takes any
     path: str | Path, # a folder or a zip file
@@ -613,21 +678,21 @@ def class_folder_source(
         raise ValueError(f"no pictures in {Path(path) / at}: it should hold one folder of pictures a class" + (", or pictures with a metadata.jsonl or metadata.csv (columns file_name and text)." if name == "folder" else ", named by wnid."))
     def rows():
         for _, label, file, _ in turns: yield label, file, tree.read(file)
-    return Source(name, str(path), _key(name, turns + [c.key for c in chosen]), list(chosen), rows, len(turns))
+    return Source(name, str(path), _key(name, turns + [c.key for c in chosen]), chosen, rows, len(turns))
 
-# %% ../nbs/06_data.ipynb #589a1590
+# %% ../nbs/06_data.ipynb #83589aad
 TEXT_COLUMNS = ("text", "caption", "captions", "prompt", "description")
 
 def _metadata_rows(tree, at, file):
     "(line number, row) of a metadata file."
-    data = tree.read(f"{at}/{file}" if at else file)
-    text = (data if isinstance(data, bytes) else data.read_bytes()).decode("utf-8-sig")
+    text = tree.text(f"{at}/{file}" if at else file)
     if file.endswith(".csv"): yield from enumerate(csv.DictReader(io.StringIO(text)), 2); return
     for number, line in enumerate(text.splitlines(), 1):
         try:
             if line.strip(): yield number, json.loads(line)
         except ValueError as error: raise ValueError(f"line {number} of {tree.path / at / file} is not JSON ({error}); each line must look like {{\"file_name\": \"a.png\", \"text\": \"a red kite\"}}.") from None
 
+# %% ../nbs/06_data.ipynb #aa64c344
 def caption_folder_source(
     path: str | Path, # a folder or a zip file with metadata.jsonl or metadata.csv
     split: str = "train",
@@ -637,7 +702,7 @@ def caption_folder_source(
     "Pictures with sentences of their own."
     tree = _Tree(path)
     at = _split_folder(tree, split, any_folder_is_a_class=True)
-    file = next(f for f in ("metadata.jsonl", "metadata.csv") if f in tree.list(at))
+    file = next(f for f in ("metadata.jsonl", "metadata.csv") if f in tree.ls(at))
     number, pictures, stamps = {}, [], dict(tree.files(at))
     for line, row in _metadata_rows(tree, at, file):
         column = text_column or next((c for c in TEXT_COLUMNS if c in row), "text")
@@ -650,34 +715,40 @@ def caption_folder_source(
         for label, picture, stamp in pictures: yield label, picture, tree.read(picture) if stamp else ValueError(f"named in {file}, but not there")
     return Source("folder", str(path), _key("captions", pictures + list(number)), [list(texts) for texts in number], rows, len(pictures))
 
-# %% ../nbs/06_data.ipynb #491b8667
+# %% ../nbs/06_data.ipynb #416cd7e3
+def _saved_table(path, names):
+    "What `save_to_disk` wrote, or None."
+    from datasets import load_from_disk
+    if not ((path / "dataset_dict.json").exists() or (path / "state.json").exists()): return None
+    data = load_from_disk(str(path))
+    if not isinstance(data, dict): return data
+    if not (found := [n for n in names if n in data]): raise ValueError(f"{path} has no split {names[0]!r}; it has {', '.join(data)}.")
+    return data[found[0]]
+
+# %% ../nbs/06_data.ipynb #ddb744b7
 def _open_table(source, split, streaming):
     "A `datasets` data set, and what changes when it does."
-    from datasets import load_dataset_builder, load_from_disk
-    path, names = Path(source), SPLITS.get(split, (split,))
-    if (path / "dataset_dict.json").exists() or (path / "state.json").exists(): # written by save_to_disk
-        data = load_from_disk(str(path))
-        if isinstance(data, dict):
-            if not (found := [n for n in names if n in data]): raise ValueError(f"{source} has no split {split!r}; it has {', '.join(data)}.")
-            data = data[found[0]]
-        return data, data._fingerprint
+    from datasets import load_dataset_builder
+    path, names, here = Path(source), SPLITS.get(split, (split,)), os.path.exists(source)
+    if (data := _saved_table(path, names)) is not None: return data, data._fingerprint
     try:
         builder = load_dataset_builder("parquet", data_files=str(path)) if path.suffix == ".parquet" else load_dataset_builder(str(source))
-        if not (streaming or path.exists()): builder.download_and_prepare()
+        if not (streaming or here): builder.download_and_prepare()
         for name in names:
-            try: data = builder.as_streaming_dataset(name) if streaming or path.exists() else builder.as_dataset(name)
+            try: data = builder.as_streaming_dataset(name) if streaming or here else builder.as_dataset(name)
             except ValueError as error:
                 if "split" not in str(error).lower(): raise
                 problem = error; continue
             return data, [str(builder.info.dataset_name), builder.config_id, builder.hash, name]
     except Exception as error:
-        advice = "fetch the file again" if path.exists() else "check the name, or the connection to the Hub"
+        advice = "fetch the file again" if here else "check the name, or the connection to the Hub"
         raise ValueError(f"{str(source)!r} can't be read as a data set ({str(error).rstrip('.')}); {advice}.") from None
     raise ValueError(f"{source} has no split {split!r}: {problem}")
 
-# %% ../nbs/06_data.ipynb #d8c5f6d1
+# %% ../nbs/06_data.ipynb #5be2bbb0
 LABEL_COLUMNS = ("wnid", "label", "labels", "class", "category", "name")
 
+# %% ../nbs/06_data.ipynb #adc394ae
 def _columns(features, where, text_column, want_classes):
     "Names of the picture column and of the column that says what it is, and whether that one is a text."
     from datasets import ClassLabel, Image as Picture
@@ -693,7 +764,7 @@ def _columns(features, where, text_column, want_classes):
     raise ValueError(f"{where} has no column with words: it needs a text column ({', '.join(TEXT_COLUMNS)}; name another with text_column=…) or a label column with names"
                      + (", because classes=[…] chooses among labels" if want_classes else "") + f". Its columns are {', '.join(features)}.")
 
-# %% ../nbs/06_data.ipynb #3435ef45
+# %% ../nbs/06_data.ipynb #813cb010
 def _label_ids(data, column, feature, wanted, where, count):
     "The chosen classes; value in the column -> index among them; how many rows have such a value, or None."
     names = getattr(feature, "names", None)
@@ -706,6 +777,7 @@ def _label_ids(data, column, feature, wanted, where, count):
     ids = {by_key[c.key]: i for i, c in enumerate(chosen)}
     return chosen, ids, sum(counts[v] for v in ids) if counts else None
 
+# %% ../nbs/06_data.ipynb #3ad31605
 def _payload(cell):
     "Something `decode_image` takes, or a function that fetches it."
     from datasets import Image as Picture
@@ -713,7 +785,19 @@ def _payload(cell):
     if cell.get("bytes"): return cell["bytes"]
     return cell["path"] if os.path.exists(cell["path"]) else partial(Picture().decode_example, cell)
 
-# %% ../nbs/06_data.ipynb #a62bcd00
+# %% ../nbs/06_data.ipynb #18019959
+def _table_rows(data, picture, column, label_of, max_images):
+    "Rows as a `Source` yields them; where `label_of` says None, the row is passed over unread."
+    done = at = 0
+    for part in data.select_columns([picture, column]).with_format("arrow").iter(256):
+        for i, value in enumerate(part[column].to_pylist()):
+            if done == max_images: return
+            label = label_of(value)
+            if isinstance(label, Exception): yield 0, f"row {at + i}", label
+            elif label is not None: yield label, f"row {at + i}", _payload(part[picture][i].as_py()); done += 1
+        at += len(part)
+
+# %% ../nbs/06_data.ipynb #86b0b513
 def table_source(
     name: str, # of the dataset
     source: str | Path, # a Hub id, a parquet file, or a folder that `datasets` understands
@@ -729,42 +813,36 @@ def table_source(
     picture, column, is_text = _columns(features, source, text_column, classes is not None)
     total = len(data) if hasattr(data, "__len__") else getattr((data.info.splits or {}).get(str(data.split)), "num_examples", None)
     number, labels = {}, []
-    if not is_text: labels, number, total = _label_ids(data, column, features[column], classes, str(source), count=Path(source).exists() or not streaming)
+    if not is_text: labels, number, total = _label_ids(data, column, features[column], classes, str(source), count=os.path.exists(source) or not streaming)
     def label_of(value):
         if not is_text: return number.get(value)
-        texts = tuple(value) if isinstance(value, list) else (value or "",)
+        if not value: return ValueError("no text in this row")
+        texts = tuple(value) if isinstance(value, list) else (value,)
         if texts not in number: number[texts] = len(labels); labels.append(list(texts))
         return number[texts]
-    def rows():
-        done = at = 0
-        for part in data.select_columns([picture, column]).with_format("arrow").iter(256):
-            for i, value in enumerate(part[column].to_pylist()):
-                if done == max_images: return
-                if is_text and not value: yield 0, f"row {at + i}", ValueError("no text in this row"); continue
-                if (label := label_of(value)) is not None: yield label, f"row {at + i}", _payload(part[picture][i].as_py()); done += 1
-            at += len(part)
     key = _key(name, [stamp, [getattr(c, "key", None) for c in labels], picture, column, max_images])
+    rows = partial(_table_rows, data, picture, column, label_of, max_images)
     return Source(name, str(source), key, labels, rows, total if max_images is None or total is None else min(total, max_images))
 
-# %% ../nbs/06_data.ipynb #aff1dd49
+# %% ../nbs/06_data.ipynb #ac7d2eb1
 def _find_source(name, source, classes, split, max_images, streaming, text_column):
     "Which reader fits."
     if source is None: raise ValueError(f"the dataset {name!r} needs a source: a folder, a zip file, parquet files or a Hub id.")
     path, table = Path(source).expanduser(), dict(classes=classes, split=split, max_images=max_images, text_column=text_column)
     if not path.exists():
-        if name == "folder" or not re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)): raise ValueError(f"{source} does not exist; give a folder, a zip file or parquet files" + (", or a Hub id such as user/pictures." if name != "folder" else "."))
+        if name == "folder" or not re.fullmatch(r"\w[\w.-]*/[\w.-]+", str(source)): raise ValueError(f"{source} does not exist; give a folder, a zip file or parquet files" + (", or a Hub id such as user/pictures." if name != "folder" else "."))
         return table_source(name, str(source), streaming=streaming, **table)
     if path.is_dir() and not any(path.iterdir()): raise ValueError(f"{path} is empty; put pictures in, or give another folder.")
     if path.suffix == ".parquet" or (name != "folder" and (any(path.glob("*.parquet")) or any(path.glob("data/*.parquet")))) or name == "hub":
         return table_source(name, path, **table)
     if name == "folder":
         tree = _Tree(path)
-        if {"metadata.jsonl", "metadata.csv"} & set(tree.list(_split_folder(tree, split, any_folder_is_a_class=True))):
+        if {"metadata.jsonl", "metadata.csv"} & set(tree.ls(_split_folder(tree, split, any_folder_is_a_class=True))):
             if classes is not None: raise ValueError(f"{path} has captions of its own, so there are no classes to choose; leave classes out.")
             return caption_folder_source(path, split, max_images, text_column)
     return class_folder_source(name, path, classes, split, max_images)
 
-# %% ../nbs/06_data.ipynb #08c46b40
+# %% ../nbs/06_data.ipynb #5b88d86e
 DATASETS = ("shapes", "tiny-imagenet", "imagenet", "folder", "hub")
 
 def make_dataset(
@@ -782,5 +860,5 @@ def make_dataset(
     "A training set by name. Raises ValueError where the source is missing, empty, broken or lacks a class, OSError where the cache can't be written."
     if name not in DATASETS: raise ValueError(f"unknown dataset {name!r}; choose one of {', '.join(DATASETS)}.")
     if max_images is not None and max_images < 1: raise ValueError(f"max_images must be at least 1, got {max_images}.")
-    if name == "shapes": return ShapesDataset(image_size, split, seed, **({} if max_images is None else dict(length=max_images)))
+    if name == "shapes": return ShapesDataset(image_size, split, seed, length=max_images or 1_000_000)
     return PhotoDataset(build_cache(_find_source(name, source, classes, split, max_images, streaming, text_column), image_size, cache_dir))

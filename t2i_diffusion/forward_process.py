@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['PREDICTION_TYPES', 'NoiseSchedule']
 
-# %% ../nbs/01_forward_process.ipynb #3c216596
+# %% ../nbs/01_forward_process.ipynb #01d3ad35
 import torch
 from fastcore.basics import patch
 from torch import Tensor
 
-# %% ../nbs/01_forward_process.ipynb #78ddfc5e
+# %% ../nbs/01_forward_process.ipynb #8539ba83
 class NoiseSchedule:
     "How much picture and how much noise there is at each timestep (Ho et al. 2020, arXiv:2006.11239, eq. 2 and 4). Tables are float32 of shape [T]."
     def __init__(self,
@@ -29,7 +29,7 @@ class NoiseSchedule:
     def __repr__(self):
         return f"NoiseSchedule({self.num_train_timesteps} timesteps, signal {self.signal[0]:.4f} to {self.signal[-1]:.4f})"
 
-# %% ../nbs/01_forward_process.ipynb #125d3f79
+# %% ../nbs/01_forward_process.ipynb #d44aa7aa
 @patch
 def _valid(self:NoiseSchedule, timesteps):
     "`timesteps` as integers, or a `ValueError`; the range is looked at on the CPU only, where it costs nothing."
@@ -42,7 +42,7 @@ def _valid(self:NoiseSchedule, timesteps):
             raise ValueError(f"timesteps must lie in 0 ... {self.num_train_timesteps - 1}, got {int(low if low < 0 else high)}.")
     return timesteps.long()
 
-# %% ../nbs/01_forward_process.ipynb #f61f94db
+# %% ../nbs/01_forward_process.ipynb #952643bb
 @patch
 def _table(self:NoiseSchedule, name, device):
     "The table called `name`, [T], on `device`: copied there the first time only."
@@ -57,7 +57,7 @@ def _at(self:NoiseSchedule, name, timesteps, like):
         raise ValueError(f"there are {len(like)} pictures but {timesteps.numel()} timesteps: give one to each, or one for all.")
     return self._table(name, like.device)[timesteps.to(like.device)].view(-1, *[1] * (like.ndim - 1))
 
-# %% ../nbs/01_forward_process.ipynb #1ef8d7ff
+# %% ../nbs/01_forward_process.ipynb #4926db95
 def _exact(*tensors):
     "The tensors in float32, or in float64 if they are that. Raises `ValueError` for integers and for shapes that differ."
     for x in tensors:
@@ -65,7 +65,7 @@ def _exact(*tensors):
         if x.shape != tensors[0].shape: raise ValueError(f"shapes must agree, got {list(tensors[0].shape)} and {list(x.shape)}.")
     return [x.to(torch.promote_types(x.dtype, torch.float32)) for x in tensors]
 
-# %% ../nbs/01_forward_process.ipynb #a8665908
+# %% ../nbs/01_forward_process.ipynb #3513f1d2
 @patch
 def add_noise(self:NoiseSchedule,
     x0: Tensor, # clean pictures [B, 3, H, W] in [-1, 1]
@@ -76,7 +76,7 @@ def add_noise(self:NoiseSchedule,
     x0, noise = _exact(x0, noise)
     return self._at("signal", timesteps, x0) * x0 + self._at("sigma", timesteps, x0) * noise
 
-# %% ../nbs/01_forward_process.ipynb #022534ae
+# %% ../nbs/01_forward_process.ipynb #fc7c5b57
 @patch
 def snr(self:NoiseSchedule,
     timesteps: Tensor, # integers [B] in 0 ... T-1
@@ -85,7 +85,7 @@ def snr(self:NoiseSchedule,
     timesteps = self._valid(timesteps)
     return self._table("_snr", timesteps.device)[timesteps]
 
-# %% ../nbs/01_forward_process.ipynb #7ed693e2
+# %% ../nbs/01_forward_process.ipynb #fd0df1de
 @patch
 def velocity(self:NoiseSchedule,
     x0: Tensor, # clean pictures [B, 3, H, W] in [-1, 1]
@@ -96,7 +96,7 @@ def velocity(self:NoiseSchedule,
     x0, noise = _exact(x0, noise)
     return self._at("signal", timesteps, x0) * noise - self._at("sigma", timesteps, x0) * x0
 
-# %% ../nbs/01_forward_process.ipynb #7b752cf4
+# %% ../nbs/01_forward_process.ipynb #3eb51e63
 PREDICTION_TYPES = ("epsilon", "sample", "v_prediction")
 
 @patch

@@ -7,9 +7,10 @@ __all__ = ['CHECKPOINTS', 'DEFAULT_CHECKPOINT', 'SAMPLER_NAMES', 'DEFAULTS', 'sh
            'read_checkpoint_config', 'TextToImage', 'picture_seed', 'fresh_seed', 'sampling_settings',
            'TextToImageOutput', 'slug', 'save_pictures', 'writable_folder', 'unfamiliar', 't2i_generate']
 
-# %% ../nbs/09_pipeline.ipynb #5f57edb1
+# %% ../nbs/09_pipeline.ipynb #de45a02e
 import hashlib, json, math, os, re, sys, tempfile, time
 from dataclasses import dataclass
+from itertools import count
 from numbers import Integral
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from fastcore.basics import patch
 from fastcore.meta import delegates
 from fastcore.script import Param, call_parse
 
-# %% ../nbs/09_pipeline.ipynb #8015d1f8
+# %% ../nbs/09_pipeline.ipynb #9e833b08
 CHECKPOINTS = Path(t2i_diffusion.__file__).parent / "checkpoints"
 DEFAULT_CHECKPOINT = "photos-10"
 
@@ -26,7 +27,7 @@ def shipped_checkpoints() -> list[str]:
     "The names of the checkpoints that come with the package."
     return sorted(config.parent.name for config in CHECKPOINTS.glob("*/config.json"))
 
-# %% ../nbs/09_pipeline.ipynb #1a68c471
+# %% ../nbs/09_pipeline.ipynb #5728ef06
 def checkpoint_folder(
     checkpoint: str = None, # a name from `shipped_checkpoints`, a folder, or a Hub id "owner/name"; None is the default
     **hub, # for a Hub id: revision, token, cache_dir, local_files_only, endpoint
@@ -41,7 +42,7 @@ def checkpoint_folder(
     raise FileNotFoundError(f"there is no checkpoint {name!r}: give a folder with config.json and model.safetensors, a Hub id such as owner/name, "
                             f"or one that comes with the package ({', '.join(shipped_checkpoints()) or 'none is installed'}).")
 
-# %% ../nbs/09_pipeline.ipynb #76d3c1e4
+# %% ../nbs/09_pipeline.ipynb #98d40d0f
 def read_checkpoint_config(
     folder, # as found by `checkpoint_folder`
 ) -> dict: # what config.json says
@@ -58,7 +59,7 @@ def read_checkpoint_config(
     if missing: raise ValueError(f"{Path(folder) / 'config.json'} lacks {', '.join(missing)}: is it the config of another kind of model?")
     return config
 
-# %% ../nbs/09_pipeline.ipynb #f6c3f43d
+# %% ../nbs/09_pipeline.ipynb #378d5299
 class TextToImage:
     "From prompts to pictures: a network, the noise schedule it was trained with, and a text encoder."
     def __init__(self,
@@ -72,7 +73,7 @@ class TextToImage:
 
     def __repr__(self): return f"TextToImage({self.config.get('dataset', 'unknown data')}, {self.image_size}×{self.image_size}, {self.device}, {self.dtype})"
 
-# %% ../nbs/09_pipeline.ipynb #2db7a93a
+# %% ../nbs/09_pipeline.ipynb #19817d4b
 @patch(as_prop=True)
 def device(self: TextToImage): return next(self.model.parameters()).device
 
@@ -94,7 +95,7 @@ def encoder(self: TextToImage):
     self._encoder = self._encoder or TextEncoder(self.config["text_encoder"])
     return self._encoder
 
-# %% ../nbs/09_pipeline.ipynb #c41f3567
+# %% ../nbs/09_pipeline.ipynb #11793b89
 @patch
 def to(self: TextToImage,
     device=None, # "cpu", "cuda", "mps" or a `torch.device`; None stays
@@ -105,7 +106,7 @@ def to(self: TextToImage,
     except (RuntimeError, AssertionError) as e: raise ValueError(f"the device {str(device)!r} can't be used here ({str(e).splitlines()[0]}): try 'cpu'.") from None
     return self
 
-# %% ../nbs/09_pipeline.ipynb #bf45a4d7
+# %% ../nbs/09_pipeline.ipynb #fcb43ae0
 @patch(cls_method=True)
 def from_pretrained(cls: TextToImage,
     checkpoint: str = None, # a shipped name, a folder or a Hub id; None is the one inside the package
@@ -119,7 +120,7 @@ def from_pretrained(cls: TextToImage,
     from t2i_diffusion.conditional_unet import load_model
     return cls(*load_model(folder)).to(device, dtype)
 
-# %% ../nbs/09_pipeline.ipynb #6e29069a
+# %% ../nbs/09_pipeline.ipynb #3e3eb454
 @patch
 def save_pretrained(self: TextToImage,
     folder, # made if missing
@@ -143,7 +144,7 @@ def push_to_hub(self: TextToImage,
         api.create_repo(repo_id, exist_ok=True)
         return api.upload_folder(repo_id=repo_id, folder_path=folder)
 
-# %% ../nbs/09_pipeline.ipynb #95e736a9
+# %% ../nbs/09_pipeline.ipynb #d73149e8
 def picture_seed(
     seed: int, # of the call, any whole number
     index: int, # which of its pictures, from 0
@@ -155,7 +156,7 @@ def fresh_seed() -> int:
     "A seed that nobody chose, short enough to write down."
     return int.from_bytes(os.urandom(4), "big")
 
-# %% ../nbs/09_pipeline.ipynb #987ff90f
+# %% ../nbs/09_pipeline.ipynb #0b641e8b
 SAMPLER_NAMES = ("dpmpp_2m", "ddim", "ddpm")
 DEFAULTS = dict(sampler="dpmpp_2m", num_inference_steps=20, guidance_scale=3.0, guidance_rescale=0.0, eta=0.0, clip_sample=True)
 
@@ -181,7 +182,7 @@ def sampling_settings(
     if s["eta"] and s["sampler"] != "ddim": raise ValueError(f"eta belongs to the sampler ddim; {s['sampler']} has none.")
     return s
 
-# %% ../nbs/09_pipeline.ipynb #1d88b0ec
+# %% ../nbs/09_pipeline.ipynb #40e10211
 def _strings(value, name):
     "A list of strings, from a string or a list of them."
     values = list(value) if isinstance(value, (list, tuple)) else [value]
@@ -212,7 +213,7 @@ def stream(self: TextToImage,
     seed = fresh_seed() if seed is None else _whole(seed, "seed", -math.inf)
     return self._run(prompts, negatives * (len(prompts) // len(negatives)), each, seed, batch_size, **settings)
 
-# %% ../nbs/09_pipeline.ipynb #ad4d144b
+# %% ../nbs/09_pipeline.ipynb #b10df142
 @patch
 def _run(self: TextToImage, prompts, negatives, each, seed, batch_size, sampler, eta, **settings):
     "Encode each text once, start one sampler a batch, and yield their steps together."
@@ -230,7 +231,7 @@ def _run(self: TextToImage, prompts, negatives, each, seed, batch_size, sampler,
     runs = [start(slice(i, i + batch_size)) for i in range(0, len(which), batch_size)]
     return (SampleStep(s[0].index, s[0].timestep, torch.cat([b.x_t for b in s]), torch.cat([b.x0 for b in s])) for s in zip(*runs))
 
-# %% ../nbs/09_pipeline.ipynb #f5e8a606
+# %% ../nbs/09_pipeline.ipynb #8770cb81
 @dataclass
 class TextToImageOutput:
     "What a call of the pipeline gives back."
@@ -256,32 +257,34 @@ def __call__(self: TextToImage,
     for step in tqdm(steps, total=total, disable=not progress): pass
     return TextToImageOutput(to_pil(step.x0), [p for p in _strings(prompt, "prompt") for _ in range(num_images_per_prompt)], seed)
 
-# %% ../nbs/09_pipeline.ipynb #d74c7f72
+# %% ../nbs/09_pipeline.ipynb #0b2e8600
 def slug(prompt: str) -> str:
     "The prompt as a part of a file name: letters and digits of any language, the rest underscores, at most 40 characters."
     return re.sub(r"[^\w]+|_+", "_", prompt.lower()).strip("_")[:40].strip("_") or "prompt"
 
-# %% ../nbs/09_pipeline.ipynb #fd6de71d
+# %% ../nbs/09_pipeline.ipynb #84e17e8a
 def save_pictures(
     steps, # what `TextToImage.stream` yields
     num_inference_steps: int, # how many there will be
     folder: Path, # where to; made if missing
     name: str, # of the prompt, as `slug` gives it
-    scale: int = None, # every pixel becomes scale x scale; None makes pictures about 256 pixels wide
+    scale: int = None, # every pixel of the PNG becomes scale x scale; None makes each picture about 256 pixels wide
+    gif_width: int = 264, # of the whole animation, about, in pixels
 ) -> tuple: # the paths of final_<name>.png and <name>_generation.gif
     "Save the finished pictures as one PNG, and their way out of the noise as a GIF that holds the last frame."
     from t2i_diffusion.plotting import _write_whole, image_grid, save_gif
     every, frames, folder = -(-num_inference_steps // 50), [], Path(folder)
     for step in steps:
         if step.index % every == 0: frames.append(image_grid(step.x_t[:16]))
-    scale = scale or max(1, 256 // step.x0.shape[-1])
+    frames.append(image_grid(step.x0[:16]))
+    grid = image_grid(step.x0, scale=scale or max(1, 256 // step.x0.shape[-1]))
     folder.mkdir(parents=True, exist_ok=True)
     png, gif = folder / f"final_{name}.png", folder / f"{name}_generation.gif"
-    _write_whole(png, lambda temporary: image_grid(step.x0, scale=scale).save(temporary, format="PNG", optimize=True))
-    save_gif(gif, frames + [image_grid(step.x0[:16])], fps=8, hold=2.5, scale=scale)
+    _write_whole(png, lambda temporary: grid.save(temporary, format="PNG"))
+    save_gif(gif, frames, fps=8, hold=2.5, scale=max(1, gif_width // frames[0].width))
     return png, gif
 
-# %% ../nbs/09_pipeline.ipynb #931fbd96
+# %% ../nbs/09_pipeline.ipynb #a759f0b6
 def writable_folder(
     output_dir=None, # None is output_ImageNet where there is such a folder, else the current one
 ) -> Path: # it need not exist yet, but could be made
@@ -292,16 +295,16 @@ def writable_folder(
     except OSError as e: raise OSError(f"can't write to the folder {folder} ({e.strerror}): choose another one with --output_dir.") from None
     return folder
 
-# %% ../nbs/09_pipeline.ipynb #bce06a3c
+# %% ../nbs/09_pipeline.ipynb #54a948f8
 def unfamiliar(
     prompt: str,
     known: list, # what the model was trained to draw
 ) -> bool:
-    "True if the prompt and the names that the model knows share no word of three letters or more."
+    "True if no word of three letters or more, of those that the model knows, occurs in the prompt."
     words = {w for name in known for w in re.findall(r"\w{3,}", name.lower())}
     return bool(known) and not any(w in prompt.lower() for w in words)
 
-# %% ../nbs/09_pipeline.ipynb #0ace06cd
+# %% ../nbs/09_pipeline.ipynb #a131ba6d
 def _refuse(message):
     "One line on stderr, and exit status 2."
     print("t2i_generate:", " ".join(str(message).split()), file=sys.stderr)
@@ -314,7 +317,7 @@ def _number(kind, name):
         except ValueError: _refuse(f"{text!r} is not a {name}.")
     return parse
 
-# %% ../nbs/09_pipeline.ipynb #8e20d9f9
+# %% ../nbs/09_pipeline.ipynb #46d695b7
 def _prepare(prompts, num_images, scale, checkpoint, output_dir, **asked):
     "All checks that need nothing slow; gives the settings, the checkpoint's folder and where to save."
     if not prompts: raise ValueError('give at least one prompt in quotes, such as: t2i_generate "a goldfish"')
@@ -326,23 +329,24 @@ def _prepare(prompts, num_images, scale, checkpoint, output_dir, **asked):
     folder = checkpoint_folder(checkpoint)
     return sampling_settings(read_checkpoint_config(folder), **asked), folder, output
 
-# %% ../nbs/09_pipeline.ipynb #bc3c9727
+# %% ../nbs/09_pipeline.ipynb #fa4e3b42
 def _draw(prompts, num_images, seed, negative_prompt, scale, device, settings, folder, output):
     "The slow part: load, draw each prompt, save, and say where."
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
     print(f"Loading the checkpoint {folder.name} and its text encoder ...", flush=True)
     import torch
     pipe = TextToImage.from_pretrained(folder, device or ("cuda" if torch.cuda.is_available() else "cpu"))
     pipe.encoder.encode([*prompts, negative_prompt])
-    names, steps = [], settings["num_inference_steps"]
+    taken, steps = set(), settings["num_inference_steps"]
     for prompt in prompts:
         if unfamiliar(prompt, pipe.prompts):
             print(f"Note: this model was trained on {', '.join(pipe.prompts[:10])}{' and more' * (len(pipe.prompts) > 10)}; {prompt!r} is none of them.")
         stream = pipe.stream(prompt, num_images, negative_prompt=negative_prompt, seed=seed, **settings)
-        names.append(slug(prompt) + f"_{names.count(slug(prompt)) + 1}" * (slug(prompt) in names))
-        for path in save_pictures(tqdm(stream, prompt, steps), steps, output, names[-1], scale): print(path)
+        name = next(name for n in count(1) if (name := slug(prompt) + f"_{n}" * (n > 1)) not in taken)
+        taken.add(name)
+        for path in save_pictures(tqdm(stream, prompt, steps), steps, output, name, scale): print(path)
 
-# %% ../nbs/09_pipeline.ipynb #f1c2cfe2
+# %% ../nbs/09_pipeline.ipynb #8ef178ba
 @call_parse
 def t2i_generate(
     prompts: Param("What to draw, in quotes. Several prompts may be given, each in quotes of its own.", str, nargs="*"),
@@ -353,7 +357,7 @@ def t2i_generate(
     sampler: Param("The sampler: dpmpp_2m, ddim or ddpm. Unless told, what the checkpoint recommends.", str) = None,
     eta: Param("How much fresh noise ddim adds at each step, from 0 to 1.", _number(float, "number")) = None,
     seed: Param("Another seed gives other pictures, the same seed the same ones.", _number(int, "whole number")) = 0,
-    negative_prompt: Param("What the pictures should move away from.", str) = "",
+    negative_prompt: Param("What the pictures should move away from. Unless told, from no prompt at all.", str) = None,
     checkpoint: Param("The model: a name that comes with the package, a folder, or a Hub id.", str) = DEFAULT_CHECKPOINT,
     output_dir: Param("Where to save. Unless told, output_ImageNet if there is such a folder, else the current one.", str) = None,
     scale: Param("Enlarge every pixel so many times. Unless told, pictures become about 256 pixels wide.", _number(int, "whole number")) = None,
@@ -364,7 +368,7 @@ def t2i_generate(
     try:
         settings, folder, output = _prepare(prompts, num_images, scale, checkpoint, output_dir, num_inference_steps=steps,
             guidance_scale=guidance_scale, guidance_rescale=guidance_rescale, sampler=sampler, eta=eta)
-        _draw(prompts, num_images, seed, negative_prompt, scale, device, settings, folder, output)
+        _draw(prompts, num_images, seed, negative_prompt or "", scale, device, settings, folder, output)
     except (ValueError, OSError) as e: _refuse(e)
     except KeyboardInterrupt: sys.exit(130)
     print(f"Done in {time.perf_counter() - start:.1f} seconds.")

@@ -6,14 +6,14 @@
 __all__ = ['SCHEDULES', 'linear_betas', 'scaled_linear_betas', 'cosine_betas', 'sigmoid_betas', 'rescale_zero_terminal_snr',
            'make_schedule']
 
-# %% ../nbs/02_schedules.ipynb #317e732f
+# %% ../nbs/02_schedules.ipynb #06552adf
 import math
 
 import torch
 from torch import Tensor
 from .forward_process import NoiseSchedule
 
-# %% ../nbs/02_schedules.ipynb #44a17e05
+# %% ../nbs/02_schedules.ipynb #20844d72
 def _check_timesteps(num_train_timesteps):
     if isinstance(num_train_timesteps, bool) or not isinstance(num_train_timesteps, int) or num_train_timesteps < 2:
         raise ValueError(f"num_train_timesteps must be a whole number of at least 2, got {num_train_timesteps!r}.")
@@ -22,7 +22,7 @@ def _check_range(beta_start, beta_end):
     if not 0 < beta_start <= beta_end < 1:
         raise ValueError(f"betas are variances that grow: 0 < beta_start <= beta_end < 1 is needed, got {beta_start} and {beta_end}.")
 
-# %% ../nbs/02_schedules.ipynb #ab532b33
+# %% ../nbs/02_schedules.ipynb #faad42cd
 def linear_betas(
     num_train_timesteps: int = 1000, # T, at least 2
     beta_start: float = 1e-4, # variance of the first step, in (0, 1)
@@ -32,7 +32,7 @@ def linear_betas(
     _check_timesteps(num_train_timesteps); _check_range(beta_start, beta_end)
     return torch.linspace(beta_start, beta_end, num_train_timesteps, dtype=torch.float64)
 
-# %% ../nbs/02_schedules.ipynb #73888ae6
+# %% ../nbs/02_schedules.ipynb #c565aa0e
 def scaled_linear_betas(
     num_train_timesteps: int = 1000, # T, at least 2
     beta_start: float = 0.00085, # variance of the first step, in (0, 1)
@@ -42,7 +42,7 @@ def scaled_linear_betas(
     _check_timesteps(num_train_timesteps); _check_range(beta_start, beta_end)
     return torch.linspace(beta_start**0.5, beta_end**0.5, num_train_timesteps, dtype=torch.float64)**2
 
-# %% ../nbs/02_schedules.ipynb #a771d6df
+# %% ../nbs/02_schedules.ipynb #d9591960
 def _betas_from_alphas_cumprod(
     alphas_cumprod: Tensor, # the curve, beginning with the clean picture, float64 [T + 1]
     max_beta: float, # no step is larger
@@ -51,7 +51,7 @@ def _betas_from_alphas_cumprod(
     if not 0 < max_beta < 1: raise ValueError(f"max_beta must lie between 0 and 1, got {max_beta}.")
     return (1 - alphas_cumprod[1:] / alphas_cumprod[:-1]).clamp(max=max_beta)
 
-# %% ../nbs/02_schedules.ipynb #e2ddf15c
+# %% ../nbs/02_schedules.ipynb #5fba5fb8
 def cosine_betas(
     num_train_timesteps: int = 1000, # T, at least 2
     s: float = 0.008, # offset that keeps the first steps from vanishing, at least 0
@@ -63,7 +63,7 @@ def cosine_betas(
     u = torch.linspace(0, 1, num_train_timesteps + 1, dtype=torch.float64)
     return _betas_from_alphas_cumprod(torch.cos((u + s) / (1 + s) * math.pi / 2)**2, max_beta)
 
-# %% ../nbs/02_schedules.ipynb #154af620
+# %% ../nbs/02_schedules.ipynb #4742e4a1
 def sigmoid_betas(
     num_train_timesteps: int = 1000, # T, at least 2
     start: float = -3.0, # the piece of the S-curve begins here
@@ -78,7 +78,7 @@ def sigmoid_betas(
     v = torch.sigmoid((u * (end - start) + start) / tau)
     return _betas_from_alphas_cumprod((v[-1] - v) / (v[-1] - v[0]), max_beta)
 
-# %% ../nbs/02_schedules.ipynb #7d7fbf36
+# %% ../nbs/02_schedules.ipynb #015d8638
 def rescale_zero_terminal_snr(
     betas: Tensor, # any schedule [T], each beta in (0, 1]
 ) -> Tensor: # betas, float64 [T]; the first is unchanged, the last is exactly 1
@@ -89,7 +89,7 @@ def rescale_zero_terminal_snr(
     kept = torch.cat([signal[:1], signal[1:] / signal[:-1]])
     return 1 - kept**2
 
-# %% ../nbs/02_schedules.ipynb #ab0992fd
+# %% ../nbs/02_schedules.ipynb #21edb455
 SCHEDULES = dict(linear=linear_betas, scaled_linear=scaled_linear_betas, cosine=cosine_betas, sigmoid=sigmoid_betas)
 
 def make_schedule(

