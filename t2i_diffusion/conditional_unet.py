@@ -374,7 +374,7 @@ def _read_config(folder):
         with safe_open(folder / "model.safetensors", "pt") as f: inside = json.loads((f.metadata() or {}).get("config", "{}"))
     except SafetensorError as e:
         raise ValueError(f"{folder / 'model.safetensors'} is damaged or incomplete ({e}): copy or save the model again.") from None
-    return info if not inside or inside["weights_id"] == info.get("weights_id") else inside
+    return info if not inside or inside.get("weights_id") == info.get("weights_id") else inside
 
 # %% ../nbs/05_conditional_unet.ipynb #8235ce03
 def _make_unet(info, path):
