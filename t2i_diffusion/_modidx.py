@@ -370,6 +370,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/t2i_diffusion', 'doc_host'
                                                                                                   't2i_diffusion/training.py'),
                                         't2i_diffusion.training._deck': ('training.html#_deck', 't2i_diffusion/training.py'),
                                         't2i_diffusion.training._slug': ('training.html#_slug', 't2i_diffusion/training.py'),
+                                        't2i_diffusion.training._text_encoder': ( 'training.html#_text_encoder',
+                                                                                  't2i_diffusion/training.py'),
                                         't2i_diffusion.training.checkpoints': ('training.html#checkpoints', 't2i_diffusion/training.py'),
                                         't2i_diffusion.training.diffusion_loss': ( 'training.html#diffusion_loss',
                                                                                    't2i_diffusion/training.py'),

@@ -229,6 +229,9 @@ def pick_precision(
     return "bf16" if fast else "no"
 
 # %% ../nbs/07_training.ipynb #69661d0e
+@lru_cache(maxsize=1)
+def _text_encoder(name): return TextEncoder(name) # runs in one process share what it has encoded
+
 class TrainingRun:
     "Everything that a run holds while it goes; `train` makes one and turns the handle."
     def __init__(self, config: TrainConfig):
@@ -240,7 +243,7 @@ class TrainingRun:
         with self.accelerator.main_process_first(): # one process decodes the pictures, the others find them decoded
             self.dataset = make_dataset(config.dataset, config.source or None, config.image_size, list(config.classes) or None, cache_dir=config.cache_dir or None,
                                         max_images=config.max_images or None, streaming=config.streaming, seed=config.seed)
-        self.schedule, self.encoder = config.noise_schedule(), TextEncoder(config.text_encoder)
+        self.schedule, self.encoder = config.noise_schedule(), _text_encoder(config.text_encoder)
         self.empty = self.encoder.encode([""]).to(self.device)
         self.captions = self.encoder.encode(self.dataset.captions).to(self.device)
         self.names_side = torch.tensor([bool(re.search(r"\b(left|right)\b", c)) for c in self.dataset.captions])
