@@ -128,8 +128,6 @@ def __len__(self: ShapesDataset): return self.length
 @patch
 def __repr__(self: ShapesDataset): return f"ShapesDataset({self.split}: {len(self):,} pictures {self.image_size}×{self.image_size}, {len(self.captions)} captions)"
 
-ShapesDataset()
-
 # %% ../nbs/06_data.ipynb #2ab3c447
 RADIUS = dict(one=((4.2, 5.6), (8.5, 11.0)), two=((3.6, 4.2), (5.8, 6.8))) # of small and large shapes, in pixels of a 32×32 picture
 
