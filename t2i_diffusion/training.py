@@ -236,8 +236,9 @@ class TrainingRun:
     "Everything that a run holds while it goes; `train` makes one and turns the handle."
     def __init__(self, config: TrainConfig):
         from accelerate import Accelerator
+        if int(os.environ.get("LOCAL_WORLD_SIZE", 1)) > torch.accelerator.device_count(): config = replace(config, cpu=True) # more processes here than devices
         self.config, self.checkpoint = config, refuse_misfits(config)
-        self.accelerator = Accelerator(mixed_precision=pick_precision(config), cpu=config.cpu or not torch.accelerator.is_available())
+        self.accelerator = Accelerator(mixed_precision=pick_precision(config), cpu=config.cpu)
         self.device, self.main = self.accelerator.device, self.accelerator.is_main_process
         with self.accelerator.main_process_first(): # one process decodes the pictures, the others find them decoded
             self.dataset = make_dataset(config.dataset, config.source or None, config.image_size, list(config.classes) or None, cache_dir=config.cache_dir or None,
