@@ -6,11 +6,11 @@
 __all__ = ['COLOURS', 'BLACK', 'SHAPES', 'SIZES', 'RELATIONS', 'HELD_OUT', 'AREA', 'RADIUS', 'MIDDLING', 'SLOT', 'WANDER',
            'TEMPLATES', 'MIN_SIDE', 'SPLITS', 'SUFFIXES', 'TEXT_COLUMNS', 'LABEL_COLUMNS', 'DATASETS', 'Scene',
            'all_scenes', 'hashed_uniform', 'shape_coverage', 'ShapesDataset', 'FoundShape', 'find_shapes',
-           'check_caption', 'ClassName', 'imagenet_classes', 'class_name', 'select_classes', 'article',
-           'class_captions', 'decode_image', 'Source', 'cache_home', 'build_cache', 'PhotoDataset',
+           'check_caption', 'attributes_right', 'ClassName', 'imagenet_classes', 'class_name', 'select_classes',
+           'article', 'class_captions', 'decode_image', 'Source', 'cache_home', 'build_cache', 'PhotoDataset',
            'class_folder_source', 'caption_folder_source', 'table_source', 'make_dataset']
 
-# %% ../nbs/06_data.ipynb #8f7d8eb4
+# %% ../nbs/06_data.ipynb #e816bec5
 import csv, errno, hashlib, io, json, math, os, re, shutil, sys, tempfile, zipfile
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
@@ -26,13 +26,13 @@ from fastcore.basics import patch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-# %% ../nbs/06_data.ipynb #62c5d35a
+# %% ../nbs/06_data.ipynb #b8c29f26
 COLOURS = dict(red=(220, 40, 40), green=(40, 170, 60), blue=(40, 80, 220), yellow=(240, 210, 50), purple=(170, 50, 200), white=(245, 245, 245))
 BLACK = (0, 0, 0) # behind two shapes, whose captions name no background
 SHAPES, SIZES, RELATIONS = ("circle", "square", "triangle"), ("small", "large"), ("left of", "right of", "above", "below")
 HELD_OUT = (("red", "triangle"), ("blue", "square"), ("yellow", "circle")) # never drawn in training
 
-# %% ../nbs/06_data.ipynb #8fa34892
+# %% ../nbs/06_data.ipynb #8a86bbd8
 class Scene(NamedTuple):
     "What a caption says: one shape on a background, or two shapes and how they stand."
     size: str # of the first shape
@@ -45,14 +45,14 @@ class Scene(NamedTuple):
     @property
     def held_out(self) -> bool: return (self.colour, self.shape) in HELD_OUT or (self.colour2, self.shape2) in HELD_OUT
 
-# %% ../nbs/06_data.ipynb #47f656f5
+# %% ../nbs/06_data.ipynb #10bce2ce
 @patch(as_prop=True)
 def caption(self: Scene) -> str:
     first = f"a {self.size} {self.colour} {self.shape}"
     if self.relation is None: return f"{first} on a {self.background} background"
     return f"{first} {self.relation} a {self.colour2} {self.shape2}"
 
-# %% ../nbs/06_data.ipynb #446af7db
+# %% ../nbs/06_data.ipynb #62ea0660
 @lru_cache
 def all_scenes() -> dict[str, Scene]: # caption -> Scene
     "Every sentence of the grammar."
@@ -61,7 +61,7 @@ def all_scenes() -> dict[str, Scene]: # caption -> Scene
     two = [Scene(z, c, s, None, r, c2, s2) for z in SIZES for c, s in things for r in RELATIONS for c2, s2 in things if c2 != c]
     return {scene.caption: scene for scene in one + two}
 
-# %% ../nbs/06_data.ipynb #2d1a3ab2
+# %% ../nbs/06_data.ipynb #a9f8942f
 def hashed_uniform(
     index: Tensor, # integers [B]
     seed: int, # another seed, other numbers
@@ -75,10 +75,10 @@ def hashed_uniform(
     z = (z ^ shift(z, 27)) * signed(0x94D049BB133111EB)
     return shift(z ^ shift(z, 31), 40).float() / 2**24
 
-# %% ../nbs/06_data.ipynb #15cc14f5
+# %% ../nbs/06_data.ipynb #7f4bf4a7
 AREA = torch.tensor([math.pi, 3.24, 2.09]) # area of a shape of radius 1
 
-# %% ../nbs/06_data.ipynb #426caa94
+# %% ../nbs/06_data.ipynb #01d88de2
 def shape_coverage(
     shape: Tensor, # index into SHAPES, [...]
     radius: Tensor, # in pixels, [...]
@@ -95,7 +95,7 @@ def shape_coverage(
     triangle = torch.maximum(dy - 0.95 * r, (1.9 * dx - 1.1 * (dy + 0.95 * r)) / math.hypot(1.9, 1.1))
     return (0.5 - torch.where(shape == 0, circle, torch.where(shape == 1, square, triangle))).clamp(0, 1)
 
-# %% ../nbs/06_data.ipynb #3bd5fd8e
+# %% ../nbs/06_data.ipynb #c718e1da
 class ShapesDataset:
     "One or two coloured shapes and the sentence that describes them, drawn when asked for."
     name = "shapes"
@@ -120,14 +120,14 @@ class ShapesDataset:
         self._table = torch.tensor([[-1 if w is None else ws.index(w) for w, ws in zip(s, words)] for s in self.scenes]) # [captions, 7]
         self._palette = torch.tensor([*COLOURS.values(), BLACK]) / 127.5 - 1 # index -1 is black
 
-# %% ../nbs/06_data.ipynb #769af6a5
+# %% ../nbs/06_data.ipynb #745f1be7
 @patch
 def __len__(self: ShapesDataset): return self.length
 
 @patch
 def __repr__(self: ShapesDataset): return f"ShapesDataset({self.split}: {len(self):,} pictures {self.image_size}×{self.image_size}, {len(self.captions)} captions)"
 
-# %% ../nbs/06_data.ipynb #8301a90f
+# %% ../nbs/06_data.ipynb #24788049
 RADIUS = dict(one=((4.8, 5.6), (9.6, 11.0)), two=((3.9, 4.3), (5.7, 6.1))) # of small and large shapes, in pixels of a 32×32 picture
 MIDDLING = (4.9, 5.3) # radius of the second of two shapes
 
@@ -139,7 +139,7 @@ def _radii(self: ShapesDataset, words, u):
     span = torch.stack([first, torch.tensor(MIDDLING).expand_as(first)], 1) # [B, 2, (from, to)]
     return torch.lerp(span[..., 0], span[..., 1], u[:, :2])
 
-# %% ../nbs/06_data.ipynb #f322ff56
+# %% ../nbs/06_data.ipynb #ab3930c8
 SLOT, WANDER = 7.2, 1.0 # pixels: from the middle to each of two shapes, and how far a picture may be off
 
 @patch
@@ -149,7 +149,7 @@ def _centres(self: ShapesDataset, words, u):
     off = WANDER * (2 * u[:, None, 2:4] - 1) # [B, 1, (x, y)]
     return 16 + off + SLOT * torch.stack([side, -side], 1)
 
-# %% ../nbs/06_data.ipynb #ea3f08bf
+# %% ../nbs/06_data.ipynb #10e3910b
 @patch
 def draw(self: ShapesDataset,
     caption_ids: Tensor, # which captions, [B]
@@ -166,7 +166,7 @@ def draw(self: ShapesDataset,
     x0 = torch.lerp(paint(background), paint(colour), cover[:, :1])
     return torch.lerp(x0, paint(colour2), cover[:, 1:] * (relation >= 0)[:, None, None, None])
 
-# %% ../nbs/06_data.ipynb #4005f846
+# %% ../nbs/06_data.ipynb #24312067
 @patch
 def batch(self: ShapesDataset,
     indices: Tensor, # integers [B] in 0 … len-1
@@ -179,7 +179,7 @@ def batch(self: ShapesDataset,
     ids = torch.where(u[:, 0] < 0.5, one, two)
     return self.draw(ids, u[:, 2:]), ids
 
-# %% ../nbs/06_data.ipynb #c56aed15
+# %% ../nbs/06_data.ipynb #4e0593d6
 @patch
 def __getitem__(self: ShapesDataset, i) -> tuple[Image.Image, str]:
     "Picture `i` and its caption."
@@ -187,7 +187,7 @@ def __getitem__(self: ShapesDataset, i) -> tuple[Image.Image, str]:
     x0, ids = self.batch(torch.tensor([i % len(self)]))
     return Image.fromarray(((x0[0] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()), self.captions[ids[0]]
 
-# %% ../nbs/06_data.ipynb #b5b29c9c
+# %% ../nbs/06_data.ipynb #2d9cd622
 @patch(as_prop=True)
 def fingerprint(self: ShapesDataset) -> str:
     "Changes whenever the pictures or the captions do."
@@ -195,13 +195,13 @@ def fingerprint(self: ShapesDataset) -> str:
     text = json.dumps([self.captions, self.length, ids.tolist(), (x0 * 127.5).round().int().flatten().tolist()])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-# %% ../nbs/06_data.ipynb #567bcfb6
+# %% ../nbs/06_data.ipynb #454356ea
 def _pixels(image) -> np.ndarray: # [H, W, 3] in 0 … 255
     if not isinstance(image, Tensor): return np.asarray(image.convert("RGB")).astype(np.float64)
     if image.ndim != 3 or image.shape[0] != 3: raise ValueError(f"a picture must be [3, H, W] in [-1, 1], got shape {tuple(image.shape)}; give one at a time.")
     return ((image.detach().float().cpu().clamp(-1, 1) + 1) * 127.5).permute(1, 2, 0).numpy().astype(np.float64)
 
-# %% ../nbs/06_data.ipynb #6e8442a0
+# %% ../nbs/06_data.ipynb #28f57e78
 def _background_and_cores(rgb):
     "Index of the background's colour, its median; and for each other colour the size of its core and the core's median."
     from scipy import ndimage
@@ -215,7 +215,7 @@ def _background_and_cores(rgb):
         if core.any(): cores[k] = (core.sum(), np.median(rgb[core], axis=0))
     return background, np.median(rgb[nearest == background], axis=0), cores
 
-# %% ../nbs/06_data.ipynb #2c10b8ff
+# %% ../nbs/06_data.ipynb #527565eb
 def _soft_mask(rgb, paint, colours, j):
     "How much of each pixel belongs to the shape of the `j`-th colour, [H, W] in [0, 1]; None where there is no such shape."
     from scipy import ndimage
@@ -230,7 +230,7 @@ def _soft_mask(rgb, paint, colours, j):
     largest = parts == 1 + np.bincount(parts.flatten())[1:].argmax()
     return alphas[j] * (mine & ndimage.binary_dilation(largest, np.ones((3, 3))))
 
-# %% ../nbs/06_data.ipynb #078fea48
+# %% ../nbs/06_data.ipynb #d83557c4
 @dataclass
 class FoundShape:
     "A shape seen in a picture; lengths in pixels of a 32×32 picture."
@@ -241,7 +241,7 @@ class FoundShape:
     cy: float # and from the top
     overlap: float # with that ideal shape, 0 … 1
 
-# %% ../nbs/06_data.ipynb #1b4c93fa
+# %% ../nbs/06_data.ipynb #3b2edc96
 def _measure(weight, colour):
     "Which ideal shape overlaps most with this soft mask?"
     area, size, at = weight.sum(), len(weight), np.arange(len(weight)) + 0.5
@@ -253,7 +253,7 @@ def _measure(weight, colour):
     best, scale = int(overlap.argmax()), 32 / size
     return FoundShape(colour, SHAPES[best] if overlap[best] > 0.6 else "no shape", float(radii[best]) * scale, float(cx) * scale, float(cy) * scale, float(overlap[best]))
 
-# %% ../nbs/06_data.ipynb #aab5bf65
+# %% ../nbs/06_data.ipynb #335ed85d
 def find_shapes(
     image, # a PIL image or a tensor [3, H, W] in [-1, 1]
     n: int = 1, # how many shapes to look for
@@ -265,7 +265,7 @@ def find_shapes(
     masks = [_soft_mask(rgb, paint, [cores[k][1] for k in chosen], j) for j in range(len(chosen))]
     return names[background], [_measure(mask, names[k]) for k, mask in zip(chosen, masks) if mask is not None]
 
-# %% ../nbs/06_data.ipynb #dc3044a9
+# %% ../nbs/06_data.ipynb #a87d8a33
 def _compare(scene, background, first, second):
     (_, small), (large, _) = RADIUS["one" if scene.relation is None else "two"]
     size = "none" if first.colour == "none" else "large" if first.radius > math.sqrt(small * large) else "small"
@@ -275,7 +275,7 @@ def _compare(scene, background, first, second):
     seen = ("left of" if dx > 0 else "right of") if abs(dx) > abs(dy) else ("above" if dy > 0 else "below" if dy < 0 else "none")
     return right | {"other colour": second.colour == scene.colour2, "other shape": second.shape == scene.shape2, "place": seen == scene.relation}
 
-# %% ../nbs/06_data.ipynb #d1b09a4e
+# %% ../nbs/06_data.ipynb #ee38f92b
 def check_caption(
     image, # a PIL image or a tensor [3, H, W] in [-1, 1]
     caption: str, # a sentence of the grammar
@@ -291,7 +291,18 @@ def check_caption(
 
 ShapesDataset.check = staticmethod(check_caption)
 
-# %% ../nbs/06_data.ipynb #80c88ed8
+# %% ../nbs/06_data.ipynb #db14936e
+def attributes_right(
+    images, # B PIL images, or a tensor [B, 3, H, W] in [-1, 1]
+    captions: list[str], # B sentences of the grammar
+) -> dict[str, float]: # each attribute, and "all" of them together: the share that is right, 0 … 1
+    "How much of what captions say do their pictures show?"
+    right, asked = Counter(), Counter()
+    for image, caption in zip(images, captions, strict=True):
+        for attribute, value in check_caption(image, caption).items(): right[attribute] += value; asked[attribute] += 1
+    return {a: right[a] / asked[a] for a in asked} | {"all": right.total() / asked.total()}
+
+# %% ../nbs/06_data.ipynb #0e403bd2
 @dataclass
 class ClassName:
     "One class of pictures: how its folder or label calls it, and how people do."
@@ -301,7 +312,7 @@ class ClassName:
     @property
     def name(self) -> str: return self.names[0]
 
-# %% ../nbs/06_data.ipynb #e25dee7e
+# %% ../nbs/06_data.ipynb #7b0d7adc
 @lru_cache
 def imagenet_classes() -> dict[str, ClassName]: # wnid -> ClassName, in ImageNet's order
     "The 1000 classes of ImageNet, from the table that ships with the package."
@@ -310,7 +321,7 @@ def imagenet_classes() -> dict[str, ClassName]: # wnid -> ClassName, in ImageNet
     rows = (line.split("\t") for line in table.splitlines()[1:])
     return {wnid: ClassName(wnid, list(dict.fromkeys([name, *synonyms.split(", ")]))) for wnid, _, name, synonyms in rows}
 
-# %% ../nbs/06_data.ipynb #09cbaa1a
+# %% ../nbs/06_data.ipynb #40a34a9e
 def class_name(
     key: str, # "n01443537", "golden_retriever", "goldfish, Carassius auratus"
 ) -> ClassName:
@@ -318,13 +329,13 @@ def class_name(
     if key in imagenet_classes(): return imagenet_classes()[key]
     return ClassName(key, [name.strip() for name in key.replace("_", " ").split(",") if name.strip()] or [key])
 
-# %% ../nbs/06_data.ipynb #e8bcf726
+# %% ../nbs/06_data.ipynb #2a6fbc71
 def _did_you_mean(name, by_name, available):
     near = [n for n in by_name if name.lower() in n.split()] + get_close_matches(name.lower(), by_name, n=4)
     if near: return f"Did you mean {', '.join(map(repr, dict.fromkeys(near[:4])))}?"
     return f"It has {len(available)} classes, such as {', '.join(repr(c.name) for c in available[:5])}."
 
-# %% ../nbs/06_data.ipynb #06609ade
+# %% ../nbs/06_data.ipynb #9d9190a2
 def select_classes(
     available: list[ClassName], # what the source holds
     wanted: list[str] | None = None, # names, synonyms or wnids; None takes all
@@ -344,7 +355,7 @@ def select_classes(
         chosen[hits[0].key] = hits[0]
     return list(chosen.values())
 
-# %% ../nbs/06_data.ipynb #cdea3007
+# %% ../nbs/06_data.ipynb #6586999c
 def article(
     name: str, # a noun, perhaps with words before it
 ) -> str: # "a" or "an"
@@ -352,7 +363,7 @@ def article(
     vowel = re.match(r"hour|honest|heir|[aeiou]", name, re.I) and not re.match(r"eu|ew|one\b|u-|uni|uro|usu", name, re.I)
     return "an" if vowel else "a"
 
-# %% ../nbs/06_data.ipynb #86e29d46
+# %% ../nbs/06_data.ipynb #ceb5dd90
 TEMPLATES = ("a {}", "a photo of a {}", "{}", "a close-up of a {}")
 
 def class_captions(
@@ -363,7 +374,7 @@ def class_captions(
     filled = (t.replace("a {}", f"{article(n)} {{}}").replace("{}", n) for n in names for t in templates)
     return list(dict.fromkeys(filled))
 
-# %% ../nbs/06_data.ipynb #335e0f9d
+# %% ../nbs/06_data.ipynb #9534e688
 MIN_SIDE = 8 # pixels
 
 def _grey_to_8_bits(image):
@@ -373,7 +384,7 @@ def _grey_to_8_bits(image):
     top = next((r for r in ranges if grey.max() <= r), grey.max())
     return Image.fromarray((grey / top * 255).clip(0, 255).round().astype(np.uint8))
 
-# %% ../nbs/06_data.ipynb #c5ad0977
+# %% ../nbs/06_data.ipynb #560c5b0f
 def decode_image(
     data: bytes | str | Path | Image.Image, # an encoded picture, its file, or the picture
     image_size: int, # height and width
@@ -390,7 +401,7 @@ def decode_image(
     image = image.convert("RGB")
     return np.array(image if image.size == (image_size,) * 2 else ImageOps.fit(image, (image_size,) * 2, Image.Resampling.BICUBIC))
 
-# %% ../nbs/06_data.ipynb #a84eaed8
+# %% ../nbs/06_data.ipynb #9bf0a4d6
 @dataclass
 class Source:
     "Where pictures come from: what a cache must know, and a way through them."
@@ -401,7 +412,7 @@ class Source:
     rows: object # a function; it yields (index into labels, picture's name, data): bytes, a path, a PIL image, a function giving one, or what is wrong
     total: int | None = None # how many rows, where that is known
 
-# %% ../nbs/06_data.ipynb #246d51d3
+# %% ../nbs/06_data.ipynb #e2772bbb
 def cache_home() -> Path:
     "Where decoded pictures are kept: the variable T2I_CACHE, or the platform's folder for caches."
     if os.environ.get("T2I_CACHE"): return Path(os.environ["T2I_CACHE"]).expanduser()
@@ -412,7 +423,7 @@ def cache_home() -> Path:
 
 def _digest(*parts) -> str: return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
-# %% ../nbs/06_data.ipynb #8d6aeb0c
+# %% ../nbs/06_data.ipynb #fd8d9c9c
 def _decode_row(row, image_size):
     "label, name, pixels or None, what was wrong or None"
     label, name, data = row
@@ -421,7 +432,7 @@ def _decode_row(row, image_size):
         return label, name, decode_image(data() if callable(data) else data, image_size), None
     except Exception as error: return label, name, None, str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
-# %% ../nbs/06_data.ipynb #03b6f05f
+# %% ../nbs/06_data.ipynb #ea5a1deb
 def _map_in_order(function, rows, workers):
     "Like map, on several threads, with a bounded number of rows under way."
     pool, waiting = ThreadPoolExecutor(workers), deque()
@@ -432,7 +443,7 @@ def _map_in_order(function, rows, workers):
         while waiting: yield waiting.popleft().result()
     finally: pool.shutdown(cancel_futures=True)
 
-# %% ../nbs/06_data.ipynb #142e623d
+# %% ../nbs/06_data.ipynb #a5bb7339
 def _decode_all(source, image_size, file):
     "Append the pixels of all rows to a file; labels, what was skipped and why, and a running digest."
     from tqdm import tqdm
@@ -446,7 +457,7 @@ def _decode_all(source, image_size, file):
         bar.total = bar.n
     return np.array(labels, dtype=np.int32), skipped, digest
 
-# %% ../nbs/06_data.ipynb #4370b712
+# %% ../nbs/06_data.ipynb #ddb52c02
 def _fill(source, image_size, folder):
     "Decode a source into `folder`."
     with open(folder / "pixels.u8", "wb") as file:
@@ -461,7 +472,7 @@ def _fill(source, image_size, folder):
     shown = "; ".join(f"{name} ({problem})" for name, problem in skipped[:5]) + ("; …" if len(skipped) > 5 else "")
     if skipped: print(f"skipped {len(skipped)} of {len(labels) + len(skipped)} pictures: {shown}")
 
-# %% ../nbs/06_data.ipynb #b0e52bda
+# %% ../nbs/06_data.ipynb #d68ebd25
 def _build_locked(source, image_size, home, folder):
     "Make the cache `folder`, alone."
     for stale in home.glob(f"{folder.name}.tmp*"): shutil.rmtree(stale, ignore_errors=True)
@@ -478,7 +489,7 @@ def _build_locked(source, image_size, home, folder):
         raise OSError(errno.ENOSPC, f"the disk of {home} is full; what this attempt wrote was removed and nothing else was touched: {advice}") from None
     finally: shutil.rmtree(temporary, ignore_errors=True)
 
-# %% ../nbs/06_data.ipynb #a84bb97f
+# %% ../nbs/06_data.ipynb #1d6a508b
 def build_cache(
     source: Source, # where the pictures come from
     image_size: int = 64, # height and width
@@ -496,7 +507,7 @@ def build_cache(
         if not (folder / "meta.json").exists(): _build_locked(source, image_size, home, folder)
     return folder
 
-# %% ../nbs/06_data.ipynb #5925cd90
+# %% ../nbs/06_data.ipynb #f4eb7b3b
 class PhotoDataset:
     "Pictures in a memory-mapped cache, and what may be said of each."
     def __init__(self,
@@ -514,7 +525,7 @@ class PhotoDataset:
         self._set_captions(groups, [len(class_captions(c.names[:1])) for c in self.class_names] or [len(g) for g in groups])
         self.fingerprint = _digest(meta["sha256"], self.captions, groups)
 
-# %% ../nbs/06_data.ipynb #ee8892af
+# %% ../nbs/06_data.ipynb #b7d75030
 @patch
 def _set_captions(self: PhotoDataset, groups, usual):
     "`groups`: the captions of each label, the first `usual` of them with its usual name."
@@ -525,7 +536,7 @@ def _set_captions(self: PhotoDataset, groups, usual):
     self._count, self._usual = torch.tensor([len(group) for group in groups]), torch.tensor(usual)
     self._start = self._count.cumsum(0) - self._count
 
-# %% ../nbs/06_data.ipynb #7fceb2de
+# %% ../nbs/06_data.ipynb #64b28ac2
 @patch
 def batch(self: PhotoDataset,
     indices: Tensor, # integers [B] in 0 … len-1
@@ -541,7 +552,7 @@ def batch(self: PhotoDataset,
     step = torch.where(only_usual | (u < 0.5), (v * usual).long(), usual + (v * (count - usual)).long())
     return x0, self._ids[self._start[label] + step]
 
-# %% ../nbs/06_data.ipynb #e4a04abf
+# %% ../nbs/06_data.ipynb #39975854
 @patch
 def __getitem__(self: PhotoDataset, i) -> tuple[Image.Image, str]:
     "Picture `i` and the first of its captions."
@@ -554,7 +565,7 @@ def __len__(self: PhotoDataset): return len(self.labels)
 def __repr__(self: PhotoDataset):
     return f"PhotoDataset({self.name}: {len(self):,} pictures {self.image_size}×{self.image_size}, {len(self.class_names)} classes, {len(self.captions)} captions)"
 
-# %% ../nbs/06_data.ipynb #786162c1
+# %% ../nbs/06_data.ipynb #dde8c157
 class _Tree:
     "Files in a folder or in a zip file; paths inside are strings with slashes, '' is the top."
     def __init__(self, path):
@@ -567,7 +578,7 @@ class _Tree:
             for depth in range(len(parents)): self.inside.setdefault("/".join(parents[:depth]), {}).setdefault(parents[depth], None)
             self.inside.setdefault("/".join(parents), {})[name] = None if info.is_dir() else (info.file_size, info.CRC)
 
-# %% ../nbs/06_data.ipynb #a2a92cd6
+# %% ../nbs/06_data.ipynb #dc938971
 @patch
 def ls(self: _Tree, at=""):
     "name -> None for a folder, stamp for a file; sorted, without hidden ones"
@@ -578,7 +589,7 @@ def ls(self: _Tree, at=""):
         except PermissionError: raise ValueError(f"{self.path / at} may not be read; change its permissions (chmod -R u+rX) or copy it.") from None
     return {name: found[name] for name in sorted(found) if not name.startswith((".", "__MACOSX"))}
 
-# %% ../nbs/06_data.ipynb #77c788cd
+# %% ../nbs/06_data.ipynb #a9cedbaf
 @patch
 def files(self: _Tree, at=""):
     "(path, stamp) of every file below"
@@ -598,11 +609,11 @@ def text(self: _Tree, path):
     data = self.read(path)
     return (data if isinstance(data, bytes) else data.read_bytes()).decode("utf-8-sig")
 
-# %% ../nbs/06_data.ipynb #3b4fbb8a
+# %% ../nbs/06_data.ipynb #65fcaa1a
 SPLITS = dict(train=("train",), validation=("validation", "val", "valid"), val=("val", "validation", "valid"), test=("test",)) # names that mean the same
 SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif")
 
-# %% ../nbs/06_data.ipynb #d2476d68
+# %% ../nbs/06_data.ipynb #8e50a335
 def _split_folder(tree, split, any_folder_is_a_class):
     "The folder of a split inside a tree."
     at, found = "", tree.ls()
@@ -615,7 +626,7 @@ def _split_folder(tree, split, any_folder_is_a_class):
     if split != "train": raise ValueError(f"{tree.path} has no folder {split!r}; it has {', '.join(folders) or 'no folders at all'}.")
     return at
 
-# %% ../nbs/06_data.ipynb #5021b879
+# %% ../nbs/06_data.ipynb #3c1f3aed
 def _heap(tree, at):
     "wnid -> files, where Tiny ImageNet's val_annotations.txt tells; {} elsewhere."
     if "val_annotations.txt" not in tree.ls(at): return {}
@@ -625,7 +636,7 @@ def _heap(tree, at):
         found.setdefault(wnid, []).append((f"{at}/images/{name}", stamps.get(f"{at}/images/{name}")))
     return found
 
-# %% ../nbs/06_data.ipynb #e5d6e035
+# %% ../nbs/06_data.ipynb #f335cf12
 def _class_folders(tree, at, known_only, wanted):
     "The chosen classes that have pictures, and for each its files with their stamps."
     heap = _heap(tree, at)
@@ -640,14 +651,14 @@ def _class_folders(tree, at, known_only, wanted):
     if empty and wanted is not None: raise ValueError(f"the folder {empty[0]!r} in {tree.path} has no pictures; put some in, or leave that class out.")
     return [c for c, found in zip(chosen, files) if found], [found for found in files if found]
 
-# %% ../nbs/06_data.ipynb #1c25760d
+# %% ../nbs/06_data.ipynb #c4cfad7f
 def _key(name, parts):
     "A digest of many small parts, one after another."
     digest = hashlib.sha256(name.encode())
     for part in parts: digest.update(repr(part).encode())
     return digest.hexdigest()
 
-# %% ../nbs/06_data.ipynb #5c90964a
+# %% ../nbs/06_data.ipynb #ece9b7a6
 def class_folder_source(
     name: str, # "tiny-imagenet" and "imagenet" want folders named by wnid, "folder" takes any
     path: str | Path, # a folder or a zip file
@@ -666,7 +677,7 @@ def class_folder_source(
         for _, label, file, _ in turns: yield label, file, tree.read(file)
     return Source(name, str(path), _key(name, turns + [c.key for c in chosen]), chosen, rows, len(turns))
 
-# %% ../nbs/06_data.ipynb #39c7007d
+# %% ../nbs/06_data.ipynb #7b6800da
 TEXT_COLUMNS = ("text", "caption", "captions", "prompt", "description")
 
 def _metadata_rows(tree, at, file):
@@ -678,7 +689,7 @@ def _metadata_rows(tree, at, file):
             if line.strip(): yield number, json.loads(line)
         except ValueError as error: raise ValueError(f"line {number} of {tree.path / at / file} is not JSON ({error}); each line must look like {{\"file_name\": \"a.png\", \"text\": \"a red kite\"}}.") from None
 
-# %% ../nbs/06_data.ipynb #417d2277
+# %% ../nbs/06_data.ipynb #abfba012
 def caption_folder_source(
     path: str | Path, # a folder or a zip file with metadata.jsonl or metadata.csv
     split: str = "train",
@@ -701,7 +712,7 @@ def caption_folder_source(
         for label, picture, stamp in pictures: yield label, picture, tree.read(picture) if stamp else ValueError(f"named in {file}, but not there")
     return Source("folder", str(path), _key("captions", pictures + list(number)), [list(texts) for texts in number], rows, len(pictures))
 
-# %% ../nbs/06_data.ipynb #c058ecb6
+# %% ../nbs/06_data.ipynb #39010d16
 def _saved_table(path, names):
     "What `save_to_disk` wrote, or None."
     from datasets import load_from_disk
@@ -711,7 +722,7 @@ def _saved_table(path, names):
     if not (found := [n for n in names if n in data]): raise ValueError(f"{path} has no split {names[0]!r}; it has {', '.join(data)}.")
     return data[found[0]]
 
-# %% ../nbs/06_data.ipynb #ca52d3dd
+# %% ../nbs/06_data.ipynb #4e92c0e3
 def _open_table(source, split, streaming):
     "A `datasets` data set, and what changes when it does."
     from datasets import load_dataset_builder
@@ -731,10 +742,10 @@ def _open_table(source, split, streaming):
         raise ValueError(f"{str(source)!r} can't be read as a data set ({str(error).rstrip('.')}); {advice}.") from None
     raise ValueError(f"{source} has no split {split!r}: {problem}")
 
-# %% ../nbs/06_data.ipynb #9d1f9ecf
+# %% ../nbs/06_data.ipynb #17428c8d
 LABEL_COLUMNS = ("wnid", "label", "labels", "class", "category", "name")
 
-# %% ../nbs/06_data.ipynb #421c73ce
+# %% ../nbs/06_data.ipynb #db92bb44
 def _columns(features, where, text_column, want_classes):
     "Names of the picture column and of the column that says what it is, and whether that one is a text."
     from datasets import ClassLabel, Image as Picture
@@ -750,7 +761,7 @@ def _columns(features, where, text_column, want_classes):
     raise ValueError(f"{where} has no column with words: it needs a text column ({', '.join(TEXT_COLUMNS)}; name another with text_column=…) or a label column with names"
                      + (", because classes=[…] chooses among labels" if want_classes else "") + f". Its columns are {', '.join(features)}.")
 
-# %% ../nbs/06_data.ipynb #44b67d11
+# %% ../nbs/06_data.ipynb #a72d7cae
 def _label_ids(data, column, feature, wanted, where, count):
     "The chosen classes; value in the column -> index among them; how many rows have such a value, or None."
     names = getattr(feature, "names", None)
@@ -763,7 +774,7 @@ def _label_ids(data, column, feature, wanted, where, count):
     ids = {by_key[c.key]: i for i, c in enumerate(chosen)}
     return chosen, ids, sum(counts[v] for v in ids) if counts else None
 
-# %% ../nbs/06_data.ipynb #2e03b495
+# %% ../nbs/06_data.ipynb #c3042227
 def _payload(cell):
     "Something `decode_image` takes, or a function that fetches it."
     from datasets import Image as Picture
@@ -771,7 +782,7 @@ def _payload(cell):
     if cell.get("bytes"): return cell["bytes"]
     return cell["path"] if os.path.exists(cell["path"]) else partial(Picture().decode_example, cell)
 
-# %% ../nbs/06_data.ipynb #32b9407b
+# %% ../nbs/06_data.ipynb #721b82f5
 def _table_rows(data, picture, column, label_of, max_images):
     "Rows as a `Source` yields them; where `label_of` says None, the row is passed over unread."
     done = at = 0
@@ -783,7 +794,7 @@ def _table_rows(data, picture, column, label_of, max_images):
             elif label is not None: yield label, f"row {at + i}", _payload(part[picture][i].as_py()); done += 1
         at += len(part)
 
-# %% ../nbs/06_data.ipynb #37157762
+# %% ../nbs/06_data.ipynb #60210dfb
 def table_source(
     name: str, # of the dataset
     source: str | Path, # a Hub id, a parquet file, or a folder that `datasets` understands
@@ -810,7 +821,7 @@ def table_source(
     rows = partial(_table_rows, data, picture, column, label_of, max_images)
     return Source(name, str(source), key, labels, rows, total if max_images is None or total is None else min(total, max_images))
 
-# %% ../nbs/06_data.ipynb #062ba9f9
+# %% ../nbs/06_data.ipynb #6c29cd52
 def _find_source(name, source, classes, split, max_images, streaming, text_column):
     "Which reader fits."
     if source is None: raise ValueError(f"the dataset {name!r} needs a source: a folder, a zip file, parquet files or a Hub id.")
@@ -828,7 +839,7 @@ def _find_source(name, source, classes, split, max_images, streaming, text_colum
             return caption_folder_source(path, split, max_images, text_column)
     return class_folder_source(name, path, classes, split, max_images)
 
-# %% ../nbs/06_data.ipynb #e0d9271d
+# %% ../nbs/06_data.ipynb #b89066b3
 DATASETS = ("shapes", "tiny-imagenet", "imagenet", "folder", "hub")
 
 def make_dataset(
