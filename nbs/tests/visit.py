@@ -101,14 +101,20 @@ def stop_and_go(page):
     page.locator(".t2i input[type=number]").first.fill("7"); page.keyboard.press("Tab")
     button(page, "Generate").click(); until(page, r"Step ([2-9]|1\d) of"); button(page, "Stop").click()
     measured["stopped"] = until(page, r"Stopped after step \d+ of 20"); until_ready(page)
-    button(page, "Generate").click(); whole_run(page)
+    page.get_by_placeholder("what to draw, for instance").press("Enter"); whole_run(page)
 
 def other_tabs(page):
-    "What lies between two prompts, and the way into the noise."
+    "What lies between two prompts, and the way into the noise, of the house and of a picture of ours."
     page.get_by_role("tab", name="Between two prompts").click()
     button(page, "Draw what lies between").click(); whole_run(page); keep(page, "_between")
     page.get_by_role("tab", name="Into the noise").click()
     until(page, r"signal 0\.\d+"); keep(page, "_forward")
+    house = page.locator(".t2i img:visible").nth(2).get_attribute("src")
+    with page.expect_file_chooser() as chooser: page.locator(".t2i button:has-text('Upload')").click()
+    Image.new("RGB", (90, 60), "teal").save(uploaded := io.BytesIO(), format="PNG")
+    chooser.value.set_files(dict(name="teal.png", mimeType="image/png", buffer=uploaded.getvalue()))
+    end = time.time() + 20
+    while page.locator(".t2i img:visible").nth(2).get_attribute("src") == house: assert time.time() < end, "the uploaded picture is not shown"; time.sleep(0.1)
 
 def four_at_once(chromium, page):
     "Three more visitors come, and all draw."
