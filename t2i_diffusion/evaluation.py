@@ -29,7 +29,6 @@ from .conditional_unet import ConditionalUNet
 from .data import ShapesDataset, all_scenes, attributes_right, imagenet_classes, make_dataset
 from .pipeline import DEFAULT_CHECKPOINT, SAMPLER_NAMES, TextToImage, checkpoint_folder, picture_seed, read_checkpoint_config, sampling_settings, writable_folder
 from .plotting import _new_figure, _write_whole, image_grid
-from .sampling import SAMPLERS
 from .training import TrainConfig, on_cpu, shuffled_indices
 
 # %% ../nbs/10_evaluation.ipynb #e5b61f8a
@@ -224,12 +223,9 @@ def draw(
 ) -> Tensor: # [B, 3, H, W] in [-1, 1]
     "Pictures `indices` of a seed, one for each prompt."
     s = sampling_settings(pipe.config, **settings)
-    name, eta = s.pop("sampler"), s.pop("eta")
     text, negative = pipe.encoder.encode(prompts), None if s["guidance_scale"] == 1 else pipe.encoder.encode([""])
     streams = [torch.Generator().manual_seed(picture_seed(seed, int(i))) for i in indices]
-    shape = (len(prompts), pipe.model.config.in_channels, pipe.image_size, pipe.image_size)
-    s |= dict(prediction_type=pipe.prediction_type) | (dict(eta=eta) if name == "ddim" else {})
-    for step in SAMPLERS[name](pipe.model, pipe.schedule, text, shape, negative=negative, generator=streams, **s): pass
+    for step in pipe._start(text, negative, streams, **s): pass
     return step.x0.clamp(-1, 1).cpu()
 
 # %% ../nbs/10_evaluation.ipynb #181f28f1

@@ -107,6 +107,13 @@ def word_maps(
     return (by_word / by_word.amax((1, 2, 3), keepdim=True).clamp(min=1e-9) * 255).byte().numpy()
 
 # %% ../nbs/11_generator.ipynb #8bb7a1a8
+def _tiles(image, count, nrow):
+    "Where the pictures lie in a frame's grid: left, top, right and bottom of each."
+    columns = min(nrow, count)
+    side = (image.width - 2 * (columns - 1)) // columns
+    corners = ((i % columns * (side + 2), i // columns * (side + 2)) for i in range(count))
+    return [(x, y, x + side, y + side) for x, y in corners]
+
 def with_attention(
     picture: bytes, # a PNG, as `grid_png` makes it
     maps, # uint8 [B, h, w], one word of `Frame.attention`
@@ -114,11 +121,10 @@ def with_attention(
 ) -> bytes: # a PNG
     "A word's attention over the pictures: bright where the network looked."
     image = Image.open(io.BytesIO(picture)).convert("RGB")
-    columns = min(nrow, len(maps))
-    side = (image.width - 2 * (columns - 1)) // columns
     light = Image.new("L", image.size, 255)
-    for i, m in enumerate(maps):
-        light.paste(Image.fromarray(m).resize((side, side), Image.Resampling.BILINEAR), (i % columns * (side + 2), i // columns * (side + 2)))
+    for m, tile in zip(maps, _tiles(image, len(maps), nrow)):
+        side = tile[2] - tile[0]
+        light.paste(Image.fromarray(m).resize((side, side), Image.Resampling.BILINEAR), tile)
     dark = Image.blend(image.convert("L").convert("RGB"), Image.new("RGB", image.size, "#101830"), 0.72)
     return to_png(Image.composite(image, dark, light))
 
@@ -218,18 +224,15 @@ def between(self: Painter,
 ): # yields a `Frame` at every step, its pictures in one row
     "Draw what lies between two prompts, from one noise."
     import torch
-    from t2i_diffusion.sampling import SAMPLERS, trailing_timesteps
+    from t2i_diffusion.sampling import trailing_timesteps
     self.words(prompt), self.words(second)
     s = sampling_settings(self.pipe.config, **asked)
-    sampler, eta, steps = s.pop("sampler"), s.pop("eta"), s["num_inference_steps"]
     def start():
         encode = self.pipe.encoder.encode
         text = between_texts(encode([prompt]), encode([second]), torch.linspace(0, 1, count))
         streams = [torch.Generator().manual_seed(picture_seed(seed, 0)) for _ in range(count)]
-        shape = (count, self.pipe.model.config.in_channels, self.pipe.image_size, self.pipe.image_size)
-        return SAMPLERS[sampler](self.pipe.model, self.pipe.schedule, text, shape, negative=encode([negative_prompt]), generator=streams,
-                                 prediction_type=self.pipe.prediction_type, **s, **(dict(eta=eta) if sampler == "ddim" else {}))
-    return self._develop(start, [], trailing_timesteps(self.pipe.schedule.num_train_timesteps, steps), count, 120)
+        return self.pipe._start(text, encode([negative_prompt]), streams, **s)
+    return self._develop(start, [], trailing_timesteps(self.pipe.schedule.num_train_timesteps, s["num_inference_steps"]), count, 120)
 
 # %% ../nbs/11_generator.ipynb #810f1e10
 @patch
@@ -259,9 +262,7 @@ def cut(
 ) -> list: # of `PIL.Image`, enlarged as they are on the page
     "The single pictures of a frame."
     image = Image.open(io.BytesIO(picture)).convert("RGB")
-    columns = min(nrow, count)
-    side = (image.width - 2 * (columns - 1)) // columns
-    return [image.crop((x, y, x + side, y + side)) for x, y in ((i % columns * (side + 2), i // columns * (side + 2)) for i in range(count))]
+    return [image.crop(tile) for tile in _tiles(image, count, nrow)]
 
 @patch
 def animation(self: Painter,
@@ -293,6 +294,7 @@ STYLE = r"""<style>
 .t2i a.t2i-keep:hover, .t2i a.t2i-keep:focus { border-color: var(--jp-brand-color1, #1976d2); }
 </style>"""
 
+# %% ../nbs/11_generator.ipynb #5c8b2c50
 def _control(kind, label, tooltip, width="300px", **kwargs):
     "A widget with a label, a tooltip and a width that shrinks with the window."
     return kind(description=label, tooltip=tooltip, style=dict(description_width="76px"), layout=W.Layout(width=width, max_width="100%"), **kwargs)
@@ -575,6 +577,7 @@ def files(self: DenoisingGenerator) -> dict: # name: bytes
                                      f"{name}.json": json.dumps(recipe, indent=1, ensure_ascii=False).encode()}
     return self._made
 
+# %% ../nbs/11_generator.ipynb #9c0da9c0
 @patch
 def start_between(self: DenoisingGenerator):
     "Draw what lies between the two prompts, in the background."

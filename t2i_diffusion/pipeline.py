@@ -215,19 +215,23 @@ def stream(self: TextToImage,
 
 # %% ../nbs/09_pipeline.ipynb #49fc7da4
 @patch
-def _run(self: TextToImage, prompts, negatives, each, seed, batch_size, sampler, eta, **settings):
+def _start(self: TextToImage, text, negative, streams, sampler, eta, **settings):
+    "One sampler for one batch: its steps, a picture for each text and its stream of noise."
+    from t2i_diffusion.sampling import SAMPLERS
+    shape = (len(streams), self.model.config.in_channels, self.image_size, self.image_size)
+    if sampler == "ddim": settings["eta"] = eta
+    return SAMPLERS[sampler](self.model, self.schedule, text, shape, negative=negative, generator=streams, prediction_type=self.prediction_type, **settings)
+
+@patch
+def _run(self: TextToImage, prompts, negatives, each, seed, batch_size, **settings):
     "Encode each text once, start one sampler a batch, and yield their steps together."
     import torch
-    from t2i_diffusion.sampling import SAMPLERS, SampleStep
+    from t2i_diffusion.sampling import SampleStep
     which = torch.arange(len(prompts)).repeat_interleave(each)
     text = self.encoder.encode(prompts)
     negative = None if settings["guidance_scale"] == 1 else self.encoder.encode(negatives)
     streams = [torch.Generator().manual_seed(picture_seed(seed, i)) for i in range(len(which))]
-    settings |= dict(prediction_type=self.prediction_type) | (dict(eta=eta) if sampler == "ddim" else {})
-    def start(part):
-        ids = which[part]
-        shape = (len(ids), self.model.config.in_channels, self.image_size, self.image_size)
-        return SAMPLERS[sampler](self.model, self.schedule, text[ids], shape, negative=negative and negative[ids], generator=streams[part], **settings)
+    def start(part): return self._start(text[which[part]], negative and negative[which[part]], streams[part], **settings)
     runs = [start(slice(i, i + batch_size)) for i in range(0, len(which), batch_size)]
     return (SampleStep(s[0].index, s[0].timestep, torch.cat([b.x_t for b in s]), torch.cat([b.x0 for b in s])) for s in zip(*runs))
 
