@@ -6,7 +6,7 @@
 __all__ = ['COLOURS', 'UNetConfig', 'UNetBlock', 'ConditionalUNet', 'LayerInfo', 'UNetSummary', 'describe', 'unet_figure',
            'save_model', 'load_model']
 
-# %% ../nbs/05_conditional_unet.ipynb #4dcb1ee0
+# %% ../nbs/05_conditional_unet.ipynb #22ddbe77
 import hashlib, json, os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -20,7 +20,7 @@ from torch import nn, Tensor
 from .text_conditioning import CrossAttention, TextEmbedding
 from .unet_blocks import Downsample, ResBlock, SelfAttention, Upsample, group_norm, timestep_embedding, zero_init
 
-# %% ../nbs/05_conditional_unet.ipynb #3faae0ff
+# %% ../nbs/05_conditional_unet.ipynb #a56fd890
 @dataclass
 class UNetConfig:
     "The shape of a `ConditionalUNet`: one entry of each tuple a level, finest first. Raises `ValueError` if the parts do not fit each other."
@@ -39,13 +39,13 @@ class UNetConfig:
         for name in ("block_out_channels", "self_attention", "cross_attention"): setattr(self, name, tuple(getattr(self, name)))
         self.check()
 
-# %% ../nbs/05_conditional_unet.ipynb #f1104bff
+# %% ../nbs/05_conditional_unet.ipynb #8cdb2399
 @patch(as_prop=True)
 def size_factor(self: UNetConfig) -> int:
     "Height and width of a picture must be multiples of this: it is folded once and halved between levels."
     return self.patch_size * 2**(len(self.block_out_channels) - 1)
 
-# %% ../nbs/05_conditional_unet.ipynb #048253f7
+# %% ../nbs/05_conditional_unet.ipynb #85d48619
 @patch
 def check(self: UNetConfig):
     "Raise a `ValueError` if the parts do not fit each other."
@@ -60,7 +60,7 @@ def check(self: UNetConfig):
         if c < 4 or c % self.attention_head_dim or c % 4:
             raise ValueError(f"block_out_channels ({c}) must be multiples of attention_head_dim ({self.attention_head_dim}) and of 4.")
 
-# %% ../nbs/05_conditional_unet.ipynb #f5246678
+# %% ../nbs/05_conditional_unet.ipynb #a5b20859
 class UNetBlock(nn.Module):
     "A residual block, then self-attention and cross-attention where this level has them."
     def __init__(self,
@@ -75,7 +75,7 @@ class UNetBlock(nn.Module):
         self.self_attention = SelfAttention(channels, config.attention_head_dim) if config.self_attention[level] else None
         self.cross_attention = CrossAttention(channels, config.text_dim, config.attention_head_dim) if config.cross_attention[level] else None
 
-# %% ../nbs/05_conditional_unet.ipynb #3e0f5ab9
+# %% ../nbs/05_conditional_unet.ipynb #23e52a13
 @patch
 def forward(self: UNetBlock,
     x: Tensor, # features [B, in_channels, H, W]
@@ -87,7 +87,7 @@ def forward(self: UNetBlock,
     if self.self_attention is not None: x = self.self_attention(x)
     return x if self.cross_attention is None else self.cross_attention(x, text)
 
-# %% ../nbs/05_conditional_unet.ipynb #5a54bf14
+# %% ../nbs/05_conditional_unet.ipynb #53b85bac
 class ConditionalUNet(nn.Module):
     "A noisy picture, its timestep and a text in; a prediction of the picture's shape out (Ronneberger et al. 2015, arXiv:1505.04597; Ho et al. 2020, arXiv:2006.11239, appendix B)."
     def __init__(self,
@@ -104,8 +104,9 @@ class ConditionalUNet(nn.Module):
         self.mid = UNetBlock(config, len(widths) - 1, widths[-1], cond)
         self._add_ups(cond, skip_widths)
         self.norm_out, self.conv_out = group_norm(widths[0]), zero_init(nn.Conv2d(widths[0], folded, 3, padding=1))
+        self.gate = zero_init(nn.Linear(cond, config.in_channels))
 
-# %% ../nbs/05_conditional_unet.ipynb #8fac8bd6
+# %% ../nbs/05_conditional_unet.ipynb #0bf39135
 @patch
 def _add_downs(self: ConditionalUNet, cond):
     "The way down; returns the channels of every feature map that it leaves for the way up."
@@ -118,7 +119,7 @@ def _add_downs(self: ConditionalUNet, cond):
             self.downs.append(Downsample(width, width)); skips.append(width)
     return skips
 
-# %% ../nbs/05_conditional_unet.ipynb #13fa625f
+# %% ../nbs/05_conditional_unet.ipynb #39d791dc
 @patch
 def _add_ups(self: ConditionalUNet, cond, skips):
     "The way up: every block takes what comes from below and one feature map that the way down left."
@@ -129,7 +130,7 @@ def _add_ups(self: ConditionalUNet, cond, skips):
             self.ups.append(UNetBlock(self.config, level, x + skips.pop(), cond)); x = width
         if level: self.ups.append(Upsample(width, widths[level - 1])); x = widths[level - 1]
 
-# %% ../nbs/05_conditional_unet.ipynb #1418321b
+# %% ../nbs/05_conditional_unet.ipynb #143b64f7
 @patch
 def conditioning(self: ConditionalUNet,
     timesteps: Tensor, # integers [B]
@@ -139,7 +140,7 @@ def conditioning(self: ConditionalUNet,
     waves = timestep_embedding(timesteps, self.config.block_out_channels[0])
     return self.time_mlp(waves.to(self.conv_in.weight.dtype)) + self.text_mlp(text.pooled)
 
-# %% ../nbs/05_conditional_unet.ipynb #7a4e4d22
+# %% ../nbs/05_conditional_unet.ipynb #4d55927a
 @patch
 def down(self: ConditionalUNet,
     x: Tensor, # features of the finest level [B, C, H, W]
@@ -153,7 +154,7 @@ def down(self: ConditionalUNet,
         skips.append(x)
     return x, skips
 
-# %% ../nbs/05_conditional_unet.ipynb #1edfa3a3
+# %% ../nbs/05_conditional_unet.ipynb #53fda99f
 @patch
 def up(self: ConditionalUNet,
     x: Tensor, # the coarsest features
@@ -167,7 +168,7 @@ def up(self: ConditionalUNet,
         x = block(x) if isinstance(block, Upsample) else block(torch.cat([x, skips.pop()], dim=1), cond, text)
     return x
 
-# %% ../nbs/05_conditional_unet.ipynb #6a150543
+# %% ../nbs/05_conditional_unet.ipynb #a537d389
 @patch
 def _checked(self: ConditionalUNet, x_t, timesteps, text):
     "The text, one prompt a picture; raises a `ValueError` for inputs that do not fit the network or each other."
@@ -179,21 +180,22 @@ def _checked(self: ConditionalUNet, x_t, timesteps, text):
         raise ValueError(f"the text is {text.pooled.shape[-1]} numbers wide, the network takes {self.config.text_dim}: use the encoder that it was trained with.")
     return text.expand(len(x_t)).to(self.conv_in.weight.dtype)
 
-# %% ../nbs/05_conditional_unet.ipynb #e87d6cd1
+# %% ../nbs/05_conditional_unet.ipynb #615022b4
 @patch
 def forward(self: ConditionalUNet,
     x_t: Tensor, # noisy pictures [B, 3, H, W]
     timesteps: Tensor, # integers [B]
     text: TextEmbedding, # B prompts, or one for all
 ) -> Tensor: # the prediction [B, 3, H, W]
-    "Fold, go down, go up, unfold. Raises `ValueError` for inputs that do not fit the network or each other."
+    "Fold, go down, go up, unfold, add the gated input. Raises `ValueError` for inputs that do not fit the network or each other."
     text = self._checked(x_t, timesteps, text)
     cond = self.conditioning(timesteps, text)
     x, skips = self.down(self.conv_in(F.pixel_unshuffle(x_t, self.config.patch_size)), cond, text)
     x = self.up(self.mid(x, cond, text), skips, cond, text)
-    return F.pixel_shuffle(self.conv_out(F.silu(self.norm_out(x))), self.config.patch_size)
+    drawn = F.pixel_shuffle(self.conv_out(F.silu(self.norm_out(x))), self.config.patch_size)
+    return drawn + self.gate(F.silu(cond))[:, :, None, None] * x_t
 
-# %% ../nbs/05_conditional_unet.ipynb #78ff0b60
+# %% ../nbs/05_conditional_unet.ipynb #56fe8fd6
 @dataclass
 class LayerInfo:
     "One line of the table that `describe` makes."
@@ -205,7 +207,7 @@ class LayerInfo:
     flops: int # floating-point operations for one picture, two a multiply-add
     kept: bool # is its output kept for the way up?
 
-# %% ../nbs/05_conditional_unet.ipynb #68dabf79
+# %% ../nbs/05_conditional_unet.ipynb #8fcfcb32
 class UNetSummary(list):
     "The lines of `describe`, with their sums; Jupyter shows them as a table."
     @property
@@ -227,13 +229,14 @@ class UNetSummary(list):
         return "\n".join(["| part | what it does | output | parameters | MFLOPs | kept |", "| --- | --- | ---: | ---: | ---: | --- |", *rows,
                           f"| **all** | | | **{self.parameters:,}** | **{self.flops / 1e6:,.1f}** | |"])
 
-# %% ../nbs/05_conditional_unet.ipynb #27aa21c5
+# %% ../nbs/05_conditional_unet.ipynb #6ff3efa3
 def _parts(unet):
     "The parts that a reader would name, in the order of the walk: (name, what it does, level, modules)."
     def block(module):
         return "residual" + " + self-attention" * (module.self_attention is not None) + " + words" * (module.cross_attention is not None)
     yield "time_mlp", "vector of the time", None, [unet.time_mlp]
     yield "text_mlp", "vector of the text", None, [unet.text_mlp]
+    yield "gate", "share of the input that goes past", None, [unet.gate]
     yield "conv_in", "convolution", 0, [unet.conv_in]
     level = 0
     for i, module in enumerate(unet.downs):
@@ -245,7 +248,7 @@ def _parts(unet):
         yield f"ups.{i}", "double" if isinstance(module, Upsample) else block(module), level, [module]
     yield "conv_out", "norm, convolution", 0, [unet.conv_out, unet.norm_out]
 
-# %% ../nbs/05_conditional_unet.ipynb #317e116d
+# %% ../nbs/05_conditional_unet.ipynb #82c3b9b5
 def describe(
     model: ConditionalUNet | UNetConfig, # a network, or only its config
     num_tokens: int = 8, # word pieces of the prompt
@@ -265,7 +268,7 @@ def describe(
                                  sum(counts.get(f"ConditionalUNet.{name}", {}).values()), name == "conv_in" or name.startswith("downs"))
                        for name, what, level, modules in parts)
 
-# %% ../nbs/05_conditional_unet.ipynb #1d6857a3
+# %% ../nbs/05_conditional_unet.ipynb #83c4c74e
 COLOURS = {"residual": "#56b4e9", "self-attention": "#e69f00", "words": "#009e73", "convolution": "#b8c0c8"}
 
 def _draw_part(axis, row, x, y, width, height):
@@ -277,7 +280,7 @@ def _draw_part(axis, row, x, y, width, height):
     axis.add_patch(Rectangle((x, y - height / 2), width, height, fill=False, edgecolor="#333333", linewidth=0.8))
     axis.text(x + width / 2, y - height / 2 - 0.05, row.shape[0], ha="center", va="top", fontsize=8)
 
-# %% ../nbs/05_conditional_unet.ipynb #f6195236
+# %% ../nbs/05_conditional_unet.ipynb #d0c1d247
 def _place_parts(table):
     "Where each part stands: (row, x, y, width, height), left to right, one storey a level."
     rows, x, boxes = [row for row in table if row.level is not None], 0.0, []
@@ -287,7 +290,7 @@ def _place_parts(table):
         boxes.append((row, x, -1.5 * row.level, width, height)); x += width + 0.34
     return boxes
 
-# %% ../nbs/05_conditional_unet.ipynb #0b5f2cff
+# %% ../nbs/05_conditional_unet.ipynb #659906d9
 def _draw_skips(axis, boxes):
     "A bridge from every feature map that is kept to the block that takes it."
     waiting, bridges = [], {}
@@ -300,16 +303,24 @@ def _draw_skips(axis, boxes):
             axis.plot([start, start, middle], [top, bridge, bridge], color="#d55e00", linewidth=1)
             axis.annotate("", (middle, roof), (middle, bridge), arrowprops=dict(arrowstyle="-|>", color="#d55e00", shrinkA=0, shrinkB=0, mutation_scale=8))
 
-# %% ../nbs/05_conditional_unet.ipynb #e907b46d
+# %% ../nbs/05_conditional_unet.ipynb #e00af861
 def _draw_key(axis):
     "What the colours mean, below the drawing."
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
     names = {"residual": "residual block (time, text)", "self-attention": "self-attention", "words": "cross-attention to words", "convolution": "convolution"}
-    key = [Patch(color=COLOURS[kind], label=name) for kind, name in names.items()] + [Line2D([], [], color="#d55e00", label="skip")]
-    axis.legend(handles=key, loc="lower center", fontsize=8, frameon=False, ncols=5, borderaxespad=0.3, handlelength=1.2, columnspacing=1.4)
+    key = [Patch(color=COLOURS[kind], label=name) for kind, name in names.items()]
+    key += [Line2D([], [], color="#d55e00", label="skip"), Line2D([], [], color="#d55e00", linestyle=":", label="gated input")]
+    axis.legend(handles=key, loc="lower center", fontsize=8, frameon=False, ncols=6, borderaxespad=0.3, handlelength=1.2, columnspacing=1.2)
 
-# %% ../nbs/05_conditional_unet.ipynb #f35aad5d
+# %% ../nbs/05_conditional_unet.ipynb #e05d6e87
+def _draw_gate(axis, end, top):
+    "The road of the input past everything, from left to right."
+    left, right = -0.78, end + 0.78
+    axis.plot([left, left, right], [0.2, top, top], color="#d55e00", linewidth=1.2, linestyle=":")
+    axis.annotate("", (right, 0.2), (right, top), arrowprops=dict(arrowstyle="-|>", color="#d55e00", linestyle=":", shrinkA=0, shrinkB=0, mutation_scale=8))
+
+# %% ../nbs/05_conditional_unet.ipynb #3c00ad87
 def unet_figure(
     model: ConditionalUNet | UNetConfig, # a network, or only its config
     dpi: int = 80, # pixels an inch
@@ -318,7 +329,7 @@ def unet_figure(
     from matplotlib.figure import Figure
     table = describe(model)
     boxes = _place_parts(table)
-    end, floor, ceiling = boxes[-1][1] + boxes[-1][3], -1.5 * (table.levels - 1) - 1.2, 0.8 + 0.13 * (len(table) // table.levels // 2)
+    end, floor, ceiling = boxes[-1][1] + boxes[-1][3], -1.5 * (table.levels - 1) - 1.2, 1.0 + 0.13 * (len(table) // table.levels // 2)
     figure = Figure(figsize=(0.8 * (end + 2.4), 0.8 * (ceiling - floor)), dpi=dpi)
     axis = figure.add_axes((0, 0, 1, 1), xlim=(-1.2, end + 1.2), ylim=(floor, ceiling)); axis.axis("off")
     arrow = lambda start, stop: axis.annotate("", stop, start, arrowprops=dict(arrowstyle="-|>", color="#333333", linewidth=0.9, shrinkA=1, shrinkB=1, mutation_scale=9))
@@ -329,10 +340,10 @@ def unet_figure(
     for level in range(table.levels):
         row, x, y, *_ = next(box for box in boxes if box[0].level == level)
         axis.text(x - 0.1, y + 0.2, f"{row.shape[1]}×{row.shape[2]}", ha="right", fontsize=9, weight="bold")
-    _draw_skips(axis, boxes); _draw_key(axis)
+    _draw_skips(axis, boxes); _draw_gate(axis, end, ceiling - 0.1); _draw_key(axis)
     return figure
 
-# %% ../nbs/05_conditional_unet.ipynb #74bbc4c9
+# %% ../nbs/05_conditional_unet.ipynb #7891475b
 def _write_file(path, write):
     "Write under a temporary name, down to the disk, then rename: a reader sees the old file or the new one, never half."
     temporary = path.with_name(f".{path.name}-{os.getpid()}.tmp")
@@ -342,7 +353,7 @@ def _write_file(path, write):
         os.replace(temporary, path)
     finally: temporary.unlink(missing_ok=True)
 
-# %% ../nbs/05_conditional_unet.ipynb #96842b0e
+# %% ../nbs/05_conditional_unet.ipynb #2f86e453
 def save_model(
     folder: str | Path, # made if missing
     model: ConditionalUNet,
@@ -361,7 +372,7 @@ def save_model(
     _write_file(folder / "model.safetensors", lambda path: save_file(weights, path, metadata={"format": "pt", "config": config}))
     _write_file(folder / "config.json", lambda path: path.write_text(config))
 
-# %% ../nbs/05_conditional_unet.ipynb #f8d7a5d3
+# %% ../nbs/05_conditional_unet.ipynb #6e0b27d3
 def _read_config(folder):
     "What config.json says; where a save was cut short between the two files, what the weights say of themselves."
     for name in ("config.json", "model.safetensors"):
@@ -376,7 +387,7 @@ def _read_config(folder):
         raise ValueError(f"{folder / 'model.safetensors'} is damaged or incomplete ({e}): copy or save the model again.") from None
     return info if not inside or inside.get("weights_id") == info.get("weights_id") else inside
 
-# %% ../nbs/05_conditional_unet.ipynb #8235ce03
+# %% ../nbs/05_conditional_unet.ipynb #acbd93c3
 def _make_unet(info, path):
     "The network that a config describes, not yet filled with weights."
     unet, known = info.get("unet"), [f.name for f in fields(UNetConfig)]
@@ -386,7 +397,7 @@ def _make_unet(info, path):
     try: return ConditionalUNet(UNetConfig(**unet))
     except (TypeError, ValueError) as e: raise ValueError(f"{path} does not describe a network: {e}") from None
 
-# %% ../nbs/05_conditional_unet.ipynb #44aa0dea
+# %% ../nbs/05_conditional_unet.ipynb #304e1a0f
 def load_model(
     folder: str | Path, # as `save_model` wrote it
 ) -> tuple[ConditionalUNet, dict]: # the network in float32 and evaluation mode, and the rest of its config

@@ -6,7 +6,7 @@
 __all__ = ['SAMPLERS', 'trailing_timesteps', 'guided_output', 'picture_generators', 'predict_picture', 'SampleStep', 'denoise',
            'sample_ddim', 'sample_ddpm', 'sample_dpmpp_2m']
 
-# %% ../nbs/08_sampling.ipynb #fcf52676
+# %% ../nbs/08_sampling.ipynb #5ce5c75e
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from torch import nn, Tensor
 from .forward_process import PREDICTION_TYPES, NoiseSchedule
 from .text_conditioning import TextEmbedding
 
-# %% ../nbs/08_sampling.ipynb #d6486dcd
+# %% ../nbs/08_sampling.ipynb #cf5a4653
 def trailing_timesteps(
     num_train_timesteps: int, # T, the timesteps of the schedule
     num_inference_steps: int, # how many of them to visit, 1 … T; anything else raises ValueError
@@ -29,7 +29,7 @@ def trailing_timesteps(
         raise ValueError(f"num_inference_steps must be a whole number from 1 to {T} (the timesteps of the schedule), got {n!r}.")
     return [round((n - i) * T / n) - 1 for i in range(n)]
 
-# %% ../nbs/08_sampling.ipynb #04893481
+# %% ../nbs/08_sampling.ipynb #5a63a70c
 def guided_output(
     model: Callable, # called once, as model(x_t, timesteps, text)
     x_t: Tensor, # noisy pictures [B, 3, H, W]
@@ -48,7 +48,7 @@ def guided_output(
     contrast = lambda x: x.flatten(1).std(1).clamp(min=1e-8).view(-1, *[1] * (x.ndim - 1))
     return guided * (guidance_rescale * contrast(with_text) / contrast(guided) + 1 - guidance_rescale)
 
-# %% ../nbs/08_sampling.ipynb #d2e12331
+# %% ../nbs/08_sampling.ipynb #e97b8806
 def picture_generators(
     generator: torch.Generator | list | None, # one for the batch, a list with one for each picture, or None for torch's own
     batch_size: int, # B, pictures
@@ -63,7 +63,7 @@ def picture_generators(
         raise ValueError(f"the list of generators has {len(generator)} entries for {batch_size} pictures; give one for each, or a single generator.")
     return list(generator)
 
-# %% ../nbs/08_sampling.ipynb #c0e483d8
+# %% ../nbs/08_sampling.ipynb #da71cc7a
 def _check(schedule, text, negative, shape, noise, prediction_type, guidance_scale, guidance_rescale):
     "Refuse what cannot work before the network is called."
     if prediction_type not in PREDICTION_TYPES:
@@ -80,7 +80,7 @@ def _check(schedule, text, negative, shape, noise, prediction_type, guidance_sca
         if not isinstance(t, TextEmbedding) and (name == "text" or t is not None):
             raise TypeError(f"{name} must be a TextEmbedding, got {type(t).__name__}: TextEncoder().encode([...]) makes one.")
 
-# %% ../nbs/08_sampling.ipynb #acaf0e6d
+# %% ../nbs/08_sampling.ipynb #1479a0a6
 def predict_picture(
     model: Callable, # called as model(x_t, timesteps, text), with x_t in the dtype of `text`
     schedule: NoiseSchedule, # the schedule that the model was trained with
@@ -99,7 +99,7 @@ def predict_picture(
     x0, noise = schedule.x0_and_noise(output, x_t, timesteps, prediction_type)
     return schedule.x0_and_noise(x0.clamp(-1, 1), x_t, timesteps, "sample") if clip_sample else (x0, noise)
 
-# %% ../nbs/08_sampling.ipynb #cdfd15cc
+# %% ../nbs/08_sampling.ipynb #4005493c
 @dataclass
 class SampleStep:
     "What a sampler shows of one step."
@@ -108,7 +108,7 @@ class SampleStep:
     x_t: Tensor # what the network saw, float32 [B, 3, H, W]; at index 0 the starting noise
     x0: Tensor # the picture that it predicts from that, float32 [B, 3, H, W]; at the last index the result
 
-# %% ../nbs/08_sampling.ipynb #ab159e46
+# %% ../nbs/08_sampling.ipynb #df47c452
 def _steps(ask, update, schedule, timesteps, draw, x_t):
     "Ask, show, update."
     levels = [(schedule.signal[t].item(), schedule.sigma[t].item()) for t in timesteps]
@@ -122,7 +122,7 @@ def _place(model, text, batch_size):
     weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
     return text.expand(batch_size) if weight is None else text.expand(batch_size).to(weight.device, weight.dtype)
 
-# %% ../nbs/08_sampling.ipynb #f3893138
+# %% ../nbs/08_sampling.ipynb #b2b7ba63
 def denoise(
     update: Callable, # update(x_t, x0, noise, now, then, draw) -> next x_t; now, then: (signal, sigma); draw() -> fresh noise [B, 3, H, W]
     model: Callable, # called as model(x_t, timesteps [B], text); a module is asked on its own device and in its own dtype
@@ -148,7 +148,7 @@ def denoise(
                   clip_sample=clip_sample, guidance_scale=guidance_scale, guidance_rescale=guidance_rescale)
     return _steps(ask, update, schedule, timesteps, draw, draw() if noise is None else noise.to(text.pooled.device, torch.float32))
 
-# %% ../nbs/08_sampling.ipynb #c676804c
+# %% ../nbs/08_sampling.ipynb #0f5aad72
 @delegates(denoise)
 def sample_ddim(
     model: Callable, # called as model(x_t, timesteps [B], text)
@@ -170,7 +170,7 @@ def sample_ddim(
         return x_s + fresh * draw() if eta else x_s
     return denoise(update, model, schedule, text, shape, num_inference_steps, guidance_scale, negative, **kwargs)
 
-# %% ../nbs/08_sampling.ipynb #1878e8a4
+# %% ../nbs/08_sampling.ipynb #c455064f
 @delegates(denoise)
 def sample_ddpm(
     model: Callable, # called as model(x_t, timesteps [B], text)
@@ -191,7 +191,7 @@ def sample_ddpm(
         return mean + s_s / s_t * math.sqrt(beta) * draw()
     return denoise(update, model, schedule, text, shape, num_inference_steps, guidance_scale, negative, **kwargs)
 
-# %% ../nbs/08_sampling.ipynb #3229455c
+# %% ../nbs/08_sampling.ipynb #7c1bb0f0
 @delegates(denoise)
 def sample_dpmpp_2m(
     model: Callable, # called as model(x_t, timesteps [B], text)
@@ -217,5 +217,5 @@ def sample_dpmpp_2m(
         return s_s / s_t * x_t + (a_s - a_t * s_s / s_t) * D
     return denoise(update, model, schedule, text, shape, num_inference_steps, guidance_scale, negative, **kwargs)
 
-# %% ../nbs/08_sampling.ipynb #bbc63730
+# %% ../nbs/08_sampling.ipynb #2a9c8873
 SAMPLERS = dict(ddpm=sample_ddpm, ddim=sample_ddim, dpmpp_2m=sample_dpmpp_2m) # by the name that a user types

@@ -8,7 +8,7 @@ __all__ = ['LOSS_WEIGHTINGS', 'WIDTHS', 'NETWORK', 'MUST_MATCH', 't2i_train', 'l
            'pick_precision', 'on_cpu', 'TrainingRun', 'checkpoints', 'load_checkpoint', 'refuse_misfits', 'preview',
            'train']
 
-# %% ../nbs/07_training.ipynb #52cd693a
+# %% ../nbs/07_training.ipynb #993ffb27
 import copy, json, math, os, re, shutil, sys, time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields, replace
@@ -28,7 +28,7 @@ from .plotting import forward_diffusion_figure, image_grid, loss_figure, save_gi
 from .schedules import make_schedule
 from .text_conditioning import DEFAULT, TextEmbedding, TextEncoder, drop_text
 
-# %% ../nbs/07_training.ipynb #661a5ced
+# %% ../nbs/07_training.ipynb #b524b39f
 LOSS_WEIGHTINGS = ("constant", "snr", "truncated_snr", "snr_plus_one", "min_snr")
 
 def loss_weights(
@@ -42,7 +42,7 @@ def loss_weights(
     picture = dict(snr=snr, truncated_snr=snr.clamp(min=1), snr_plus_one=snr + 1, min_snr=snr.clamp(max=5))[weighting].clamp(max=max_weight)
     return picture / dict(sample=torch.ones_like(snr), epsilon=snr, v_prediction=snr + 1)[prediction_type]
 
-# %% ../nbs/07_training.ipynb #e7e75363
+# %% ../nbs/07_training.ipynb #790a4329
 def diffusion_loss(
     model, # called as model(x_t, timesteps, text)
     schedule: NoiseSchedule, # how much noise there is at each timestep
@@ -60,7 +60,7 @@ def diffusion_loss(
     error = (model(x_t, timesteps, text).float() - target).square().flatten(1).mean(1)
     return (loss_weights(schedule.snr(timesteps), weighting, prediction_type, max_weight) * error).mean()
 
-# %% ../nbs/07_training.ipynb #951314e3
+# %% ../nbs/07_training.ipynb #bb63dab4
 def stratified_timesteps(
     batch_size: int, # B, pictures
     num_train_timesteps: int, # T
@@ -71,7 +71,7 @@ def stratified_timesteps(
     timesteps = ((torch.arange(batch_size) + u) / batch_size * num_train_timesteps).long().clamp(max=num_train_timesteps - 1)
     return timesteps[torch.randperm(batch_size, generator=generator)]
 
-# %% ../nbs/07_training.ipynb #196b7da5
+# %% ../nbs/07_training.ipynb #c030fa6a
 @lru_cache(maxsize=2)
 def _deck(length, seed): return torch.randperm(length, generator=torch.Generator().manual_seed(seed))
 
@@ -89,7 +89,7 @@ def shuffled_indices(
         start, count = start + len(parts[-1]), count - len(parts[-1])
     return torch.cat(parts)
 
-# %% ../nbs/07_training.ipynb #8732e4e5
+# %% ../nbs/07_training.ipynb #ae28b7be
 class EMA:
     "A slow copy of a network: the exponential moving average of its weights."
     def __init__(self,
@@ -104,7 +104,7 @@ class EMA:
         decay = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), 1 - decay)
 
-# %% ../nbs/07_training.ipynb #eaba9fdc
+# %% ../nbs/07_training.ipynb #a93fa2cc
 def learning_rate(
     step: int, # the update to come, from 0
     config, # a TrainConfig
@@ -114,11 +114,11 @@ def learning_rate(
     left = min(1.0, (config.num_train_steps - step) / decay_steps)
     return config.learning_rate * min(1.0, (step + 1) / config.warmup_steps) * (1 - math.cos(math.pi * left)) / 2
 
-# %% ../nbs/07_training.ipynb #b34c77cd
+# %% ../nbs/07_training.ipynb #797f1926
 def ints(text): return tuple(int(t) for t in text.split(",") if t.strip()) if isinstance(text, str) else tuple(text)
 def words(text): return tuple(t.strip() for t in text.split(",") if t.strip()) if isinstance(text, str) else tuple(text)
 
-# %% ../nbs/07_training.ipynb #cfd825a4
+# %% ../nbs/07_training.ipynb #edc66014
 @dataclass
 class _DataAndModel:
     "What is drawn, by which network, and how noise comes in."
@@ -145,7 +145,7 @@ class _DataAndModel:
 
     def __post_init__(self): self.check()
 
-# %% ../nbs/07_training.ipynb #d467891b
+# %% ../nbs/07_training.ipynb #0b0fea87
 @dataclass
 class TrainConfig(_DataAndModel):
     "All that a training run depends on."
@@ -175,7 +175,7 @@ class TrainConfig(_DataAndModel):
     guidance_scale: float = 3.0 # of these pictures
     num_inference_steps: int = 20 # of these pictures
 
-# %% ../nbs/07_training.ipynb #ce7c2248
+# %% ../nbs/07_training.ipynb #368e2da3
 WIDTHS = {32: (64, 96), 64: (64, 128, 192)} # image size: channels that suit it
 
 @patch
@@ -206,7 +206,7 @@ def check(self: TrainConfig):
     self.cross_attention = self.cross_attention or self.self_attention
     self.noise_schedule(), self.unet() # both check their own arguments
 
-# %% ../nbs/07_training.ipynb #4b3eb4f9
+# %% ../nbs/07_training.ipynb #78a0fb8d
 @patch
 def unet(self: TrainConfig) -> UNetConfig:
     "The network's part of the config."
@@ -219,7 +219,7 @@ def noise_schedule(self: TrainConfig) -> NoiseSchedule: return make_schedule(sel
 @patch(as_prop=True)
 def folder(self: TrainConfig) -> Path: return Path(self.output_dir) / self.run
 
-# %% ../nbs/07_training.ipynb #169c5f90
+# %% ../nbs/07_training.ipynb #ed66b817
 def pick_precision(
     config: TrainConfig, # its mixed_precision wins unless it is "auto"
 ) -> str: # "no" or "bf16"
@@ -229,12 +229,12 @@ def pick_precision(
     else: fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return "bf16" if fast else "no"
 
-# %% ../nbs/07_training.ipynb #b132843d
+# %% ../nbs/07_training.ipynb #a2dd8d26
 def on_cpu(asked: bool = False) -> bool:
     "Compute on the CPU? If asked to, or where a machine runs more processes than it has devices."
     return asked or int(os.environ.get("LOCAL_WORLD_SIZE", 1)) > torch.accelerator.device_count()
 
-# %% ../nbs/07_training.ipynb #690fc63c
+# %% ../nbs/07_training.ipynb #16a51942
 @lru_cache(maxsize=1)
 def _text_encoder(name): return TextEncoder(name) # runs in one process share what it has encoded
 
@@ -257,7 +257,7 @@ class TrainingRun:
         self.progress = dict(step=0, images_seen=0, seconds=0.0, losses=[], fingerprint=self.dataset.fingerprint)
         self.make_network()
 
-# %% ../nbs/07_training.ipynb #220b9d0f
+# %% ../nbs/07_training.ipynb #e2eefb40
 @patch
 def make_network(self: TrainingRun):
     "The network, its average and the optimiser: fresh, from trained weights, or from the run's last checkpoint."
@@ -273,7 +273,7 @@ def make_network(self: TrainingRun):
         raise ValueError(f"{self.checkpoint} was trained on other pictures than {config.source or config.dataset} holds now: give this run another name, or remove that folder.")
     self.model = self.accelerator.prepare(torch.compile(self.network) if config.compile else self.network)
 
-# %% ../nbs/07_training.ipynb #043dd4e7
+# %% ../nbs/07_training.ipynb #3902ab64
 @patch
 def batch(self: TrainingRun, step: int, part: int = 0): # -> x0, noise [B, 3, H, W], timesteps [B], text of B prompts
     "One part of the batch of update `step`, for this process."
@@ -291,7 +291,7 @@ def batch(self: TrainingRun, step: int, part: int = 0): # -> x0, noise [B, 3, H,
     x0, noise = (x.to(self.device, memory_format=torch.channels_last) for x in (x0, noise))
     return x0, noise, timesteps.to(self.device), text
 
-# %% ../nbs/07_training.ipynb #b64d492b
+# %% ../nbs/07_training.ipynb #29f296f0
 @patch
 def update(self: TrainingRun, step: int) -> Tensor: # the loss
     "One update of the weights; refuses to go on with a loss that is not finite."
@@ -312,7 +312,7 @@ def update(self: TrainingRun, step: int) -> Tensor: # the loss
     self.ema.update(self.network, step)
     return total
 
-# %% ../nbs/07_training.ipynb #09ac84e8
+# %% ../nbs/07_training.ipynb #8dbd0291
 def checkpoints(config: TrainConfig) -> list[Path]: # oldest first
     "The finished checkpoints of a run."
     return sorted(p for p in (config.folder / "checkpoints").glob("step_*") if p.suffix != ".tmp")
@@ -330,7 +330,7 @@ def save_checkpoint(self: TrainingRun):
     shutil.rmtree(final, ignore_errors=True); os.rename(folder, final)
     for old in checkpoints(self.config)[:-self.config.keep_checkpoints]: shutil.rmtree(old)
 
-# %% ../nbs/07_training.ipynb #51aa002a
+# %% ../nbs/07_training.ipynb #54097a42
 def load_checkpoint(
     folder: Path, # what `save_checkpoint` wrote
     network: nn.Module, ema: EMA, optimizer: torch.optim.Optimizer, # filled in place
@@ -349,7 +349,7 @@ def load_checkpoint(
     saved.pop("config")
     return saved
 
-# %% ../nbs/07_training.ipynb #96574bce
+# %% ../nbs/07_training.ipynb #6157d94a
 NETWORK = ("image_size", "patch_size", "block_out_channels", "layers_per_block", "self_attention", "cross_attention")
 MUST_MATCH = NETWORK + ("dataset", "text_encoder", "schedule", "num_train_timesteps", "zero_terminal_snr", "prediction_type")
 
@@ -368,7 +368,7 @@ def refuse_misfits(config: TrainConfig) -> Path | None: # the checkpoint to go o
         raise ValueError(f"{found[-1]} is a checkpoint of another kind of run ({other}): give this run another name, or remove that folder.")
     return found[-1]
 
-# %% ../nbs/07_training.ipynb #66684a7f
+# %% ../nbs/07_training.ipynb #370d562f
 @torch.no_grad()
 def preview(
     model: nn.Module, # as trained
@@ -390,7 +390,7 @@ def preview(
         yield t, x_t, x0
         if lower is not None: x_t = schedule.add_noise(x0, noise, torch.full_like(now, lower))
 
-# %% ../nbs/07_training.ipynb #11b830a1
+# %% ../nbs/07_training.ipynb #8bdc56c0
 @patch
 def sample(self: TrainingRun, prompts: list[str], seed: int = 0) -> list: # of (timestep, x_t, x0)
     "Pictures of the averaged weights."
@@ -406,7 +406,7 @@ def draw_progress(self: TrainingRun):
     for name in (f"samples/step_{self.progress['step']:07d}.png", "samples.png"): grid.save(self.config.folder / name)
     if self.progress["losses"]: loss_figure(*zip(*self.progress["losses"])).savefig(self.config.folder / "loss.png")
 
-# %% ../nbs/07_training.ipynb #a5aa6300
+# %% ../nbs/07_training.ipynb #960ef045
 def _slug(text): return re.sub(r"[^\w]+|_+", "_", text.lower()).strip("_")[:40].strip("_") or "prompt" # part of a file name, in any language
 
 @patch
@@ -423,7 +423,7 @@ def finish(self: TrainingRun):
         save_gif(folder / f"class_{_slug(name)}_generation.gif", [image_grid(torch.cat([x_t, x0]), nrow=4, scale=2) for _, x_t, x0 in steps])
         image_grid(steps[-1][2], nrow=2, scale=4).save(folder / f"final_class_{_slug(name)}.png")
 
-# %% ../nbs/07_training.ipynb #a628b181
+# %% ../nbs/07_training.ipynb #9720383d
 def train(
     config: TrainConfig, # what to train, on what, how long
 ) -> Path: # the run's folder: a trained model, pictures and checkpoints
@@ -448,7 +448,7 @@ def train(
     if run.main and (first < config.num_train_steps or not (config.folder / "model.safetensors").exists()): run.finish()
     return config.folder
 
-# %% ../nbs/07_training.ipynb #be86fe79
+# %% ../nbs/07_training.ipynb #61895147
 def t2i_train(**kwargs):
     "Train a text-to-image model on drawn shapes, Tiny ImageNet, ImageNet, a folder of your own or a Hub dataset. The same command goes on where a stopped run left off."
     try: print(f"The trained model and its pictures are in {train(TrainConfig(**kwargs))}.")
