@@ -530,9 +530,8 @@ class PhotoDataset:
         if (self.folder / "pixels.u8").stat().st_size != math.prod(shape): raise ValueError(f"the cache {self.folder} is damaged; delete it and it will be made again.")
         self.pixels = np.memmap(self.folder / "pixels.u8", dtype=np.uint8, mode="r", shape=shape)
         self.labels = torch.from_numpy(np.fromfile(self.folder / "labels.i32", dtype=np.int32).astype(np.int64))
-        self.class_names = [ClassName(**c) for c in meta["classes"]]
-        what = lambda c: class_name(c.key).descriptions # not from the cache: pictures need not be decoded again for a word
-        groups = [class_captions(c.names + what(c)) for c in self.class_names] or meta["captions"]
+        self.class_names = [ClassName(**c, descriptions=class_name(c["key"]).descriptions) for c in meta["classes"]] # words are not cached: pictures need not be decoded again for one
+        groups = [class_captions(c.names + c.descriptions) for c in self.class_names] or meta["captions"]
         self._set_captions(groups, [len(class_captions(c.names[:1])) for c in self.class_names] or [len(g) for g in groups])
         self.fingerprint = _digest(meta["sha256"], self.captions, groups)
 
