@@ -4,17 +4,17 @@
 
 # %% auto #0
 __all__ = ['COLOURS', 'BLACK', 'SHAPES', 'SIZES', 'RELATIONS', 'HELD_OUT', 'AREA', 'RADIUS', 'MIDDLING', 'SLOT', 'WANDER',
-           'TEMPLATES', 'MIN_SIDE', 'SPLITS', 'SUFFIXES', 'TEXT_COLUMNS', 'LABEL_COLUMNS', 'DATASETS', 'Scene',
+           'TEMPLATES', 'MIN_SIDE', 'OWN', 'SPLITS', 'SUFFIXES', 'TEXT_COLUMNS', 'LABEL_COLUMNS', 'DATASETS', 'Scene',
            'all_scenes', 'hashed_uniform', 'shape_coverage', 'ShapesDataset', 'FoundShape', 'find_shapes',
            'check_caption', 'attributes_right', 'ClassName', 'descriptions', 'imagenet_classes', 'class_name',
            'select_classes', 'article', 'class_captions', 'decode_image', 'Source', 'cache_home', 'build_cache',
            'PhotoDataset', 'class_folder_source', 'caption_folder_source', 'table_source', 'make_dataset']
 
-# %% ../nbs/06_data.ipynb #fa56dd5c
+# %% ../nbs/06_data.ipynb #aa2d3490
 import csv, errno, hashlib, io, json, math, os, re, shutil, sys, tempfile, zipfile
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
 from pathlib import Path
@@ -26,13 +26,13 @@ from fastcore.basics import patch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-# %% ../nbs/06_data.ipynb #bc1dc5ab
+# %% ../nbs/06_data.ipynb #98f6c8fa
 COLOURS = dict(red=(220, 40, 40), green=(40, 170, 60), blue=(40, 80, 220), yellow=(240, 210, 50), purple=(170, 50, 200), white=(245, 245, 245))
 BLACK = (0, 0, 0) # behind two shapes, whose captions name no background
 SHAPES, SIZES, RELATIONS = ("circle", "square", "triangle"), ("small", "large"), ("left of", "right of", "above", "below")
 HELD_OUT = (("red", "triangle"), ("blue", "square"), ("yellow", "circle")) # never drawn in training
 
-# %% ../nbs/06_data.ipynb #7d7ee6cc
+# %% ../nbs/06_data.ipynb #6c3299f6
 class Scene(NamedTuple):
     "What a caption says: one shape on a background, or two shapes and how they stand."
     size: str # of the first shape
@@ -45,14 +45,14 @@ class Scene(NamedTuple):
     @property
     def held_out(self) -> bool: return (self.colour, self.shape) in HELD_OUT or (self.colour2, self.shape2) in HELD_OUT
 
-# %% ../nbs/06_data.ipynb #f0c16ff7
+# %% ../nbs/06_data.ipynb #d7266ca0
 @patch(as_prop=True)
 def caption(self: Scene) -> str:
     first = f"a {self.size} {self.colour} {self.shape}"
     if self.relation is None: return f"{first} on a {self.background} background"
     return f"{first} {self.relation} a {self.colour2} {self.shape2}"
 
-# %% ../nbs/06_data.ipynb #e720ddbb
+# %% ../nbs/06_data.ipynb #ead1011f
 @lru_cache
 def all_scenes() -> dict[str, Scene]: # caption -> Scene
     "Every sentence of the grammar."
@@ -61,7 +61,7 @@ def all_scenes() -> dict[str, Scene]: # caption -> Scene
     two = [Scene(z, c, s, None, r, c2, s2) for z in SIZES for c, s in things for r in RELATIONS for c2, s2 in things if c2 != c]
     return {scene.caption: scene for scene in one + two}
 
-# %% ../nbs/06_data.ipynb #b5124c45
+# %% ../nbs/06_data.ipynb #5ce971cc
 def hashed_uniform(
     index: Tensor, # integers [B]
     seed: int, # another seed, other numbers
@@ -75,10 +75,10 @@ def hashed_uniform(
     z = (z ^ shift(z, 27)) * signed(0x94D049BB133111EB)
     return shift(z ^ shift(z, 31), 40).float() / 2**24
 
-# %% ../nbs/06_data.ipynb #940d640a
+# %% ../nbs/06_data.ipynb #5ed7cab4
 AREA = torch.tensor([math.pi, 3.24, 2.09]) # area of a shape of radius 1
 
-# %% ../nbs/06_data.ipynb #03282919
+# %% ../nbs/06_data.ipynb #a1b98379
 def shape_coverage(
     shape: Tensor, # index into SHAPES, [...]
     radius: Tensor, # in pixels, [...]
@@ -95,7 +95,7 @@ def shape_coverage(
     triangle = torch.maximum(dy - 0.95 * r, (1.9 * dx - 1.1 * (dy + 0.95 * r)) / math.hypot(1.9, 1.1))
     return (0.5 - torch.where(shape == 0, circle, torch.where(shape == 1, square, triangle))).clamp(0, 1)
 
-# %% ../nbs/06_data.ipynb #38ea5684
+# %% ../nbs/06_data.ipynb #1d06b71d
 class ShapesDataset:
     "One or two coloured shapes and the sentence that describes them, drawn when asked for."
     name = "shapes"
@@ -120,14 +120,14 @@ class ShapesDataset:
         self._table = torch.tensor([[-1 if w is None else ws.index(w) for w, ws in zip(s, words)] for s in self.scenes]) # [captions, 7]
         self._palette = torch.tensor([*COLOURS.values(), BLACK]) / 127.5 - 1 # index -1 is black
 
-# %% ../nbs/06_data.ipynb #e7685e55
+# %% ../nbs/06_data.ipynb #358f9429
 @patch
 def __len__(self: ShapesDataset): return self.length
 
 @patch
 def __repr__(self: ShapesDataset): return f"ShapesDataset({self.split}: {len(self):,} pictures {self.image_size}×{self.image_size}, {len(self.captions)} captions)"
 
-# %% ../nbs/06_data.ipynb #789cd30b
+# %% ../nbs/06_data.ipynb #1611b8f7
 RADIUS = dict(one=((4.8, 5.6), (9.6, 11.0)), two=((3.9, 4.3), (5.7, 6.1))) # of small and large shapes, in pixels of a 32×32 picture
 MIDDLING = (4.9, 5.3) # radius of the second of two shapes
 
@@ -139,7 +139,7 @@ def _radii(self: ShapesDataset, words, u):
     span = torch.stack([first, torch.tensor(MIDDLING).expand_as(first)], 1) # [B, 2, (from, to)]
     return torch.lerp(span[..., 0], span[..., 1], u[:, :2])
 
-# %% ../nbs/06_data.ipynb #02eb559c
+# %% ../nbs/06_data.ipynb #82db2b21
 SLOT, WANDER = 7.2, 1.0 # pixels: from the middle to each of two shapes, and how far a picture may be off
 
 @patch
@@ -149,7 +149,7 @@ def _centres(self: ShapesDataset, words, u):
     off = WANDER * (2 * u[:, None, 2:4] - 1) # [B, 1, (x, y)]
     return 16 + off + SLOT * torch.stack([side, -side], 1)
 
-# %% ../nbs/06_data.ipynb #b7986c5c
+# %% ../nbs/06_data.ipynb #fb0007fa
 @patch
 def draw(self: ShapesDataset,
     caption_ids: Tensor, # which captions, [B]
@@ -166,7 +166,7 @@ def draw(self: ShapesDataset,
     x0 = torch.lerp(paint(background), paint(colour), cover[:, :1])
     return torch.lerp(x0, paint(colour2), cover[:, 1:] * (relation >= 0)[:, None, None, None])
 
-# %% ../nbs/06_data.ipynb #c4c38df7
+# %% ../nbs/06_data.ipynb #c62eb37a
 @patch
 def batch(self: ShapesDataset,
     indices: Tensor, # integers [B] in 0 … len-1
@@ -179,7 +179,7 @@ def batch(self: ShapesDataset,
     ids = torch.where(u[:, 0] < 0.5, one, two)
     return self.draw(ids, u[:, 2:]), ids
 
-# %% ../nbs/06_data.ipynb #37a4bacb
+# %% ../nbs/06_data.ipynb #680702de
 @patch
 def __getitem__(self: ShapesDataset, i) -> tuple[Image.Image, str]:
     "Picture `i` and its caption."
@@ -187,7 +187,7 @@ def __getitem__(self: ShapesDataset, i) -> tuple[Image.Image, str]:
     x0, ids = self.batch(torch.tensor([i % len(self)]))
     return Image.fromarray(((x0[0] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()), self.captions[ids[0]]
 
-# %% ../nbs/06_data.ipynb #a0bf1709
+# %% ../nbs/06_data.ipynb #27b4632a
 @patch(as_prop=True)
 def fingerprint(self: ShapesDataset) -> str:
     "Changes whenever the pictures or the captions do."
@@ -195,13 +195,13 @@ def fingerprint(self: ShapesDataset) -> str:
     text = json.dumps([self.captions, self.length, ids.tolist(), (x0 * 127.5).round().int().flatten().tolist()])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-# %% ../nbs/06_data.ipynb #596f733a
+# %% ../nbs/06_data.ipynb #3412fb4b
 def _pixels(image) -> np.ndarray: # [H, W, 3] in 0 … 255
     if not isinstance(image, Tensor): return np.asarray(image.convert("RGB")).astype(np.float64)
     if image.ndim != 3 or image.shape[0] != 3: raise ValueError(f"a picture must be [3, H, W] in [-1, 1], got shape {tuple(image.shape)}; give one at a time.")
     return ((image.detach().float().cpu().clamp(-1, 1) + 1) * 127.5).permute(1, 2, 0).numpy().astype(np.float64)
 
-# %% ../nbs/06_data.ipynb #b7068d4f
+# %% ../nbs/06_data.ipynb #7d5fbce7
 def _background_and_cores(rgb):
     "Index of the background's colour, its median; and for each other colour the size of its core and the core's median."
     from scipy import ndimage
@@ -215,7 +215,7 @@ def _background_and_cores(rgb):
         if core.any(): cores[k] = (core.sum(), np.median(rgb[core], axis=0))
     return background, np.median(rgb[nearest == background], axis=0), cores
 
-# %% ../nbs/06_data.ipynb #ef86daf6
+# %% ../nbs/06_data.ipynb #c4d09a45
 def _soft_mask(rgb, paint, colours, j):
     "How much of each pixel belongs to the shape of the `j`-th colour, [H, W] in [0, 1]; None where there is no such shape."
     from scipy import ndimage
@@ -230,7 +230,7 @@ def _soft_mask(rgb, paint, colours, j):
     largest = parts == 1 + np.bincount(parts.flatten())[1:].argmax()
     return alphas[j] * (mine & ndimage.binary_dilation(largest, np.ones((3, 3))))
 
-# %% ../nbs/06_data.ipynb #0fbe81fe
+# %% ../nbs/06_data.ipynb #9e3ff5aa
 @dataclass
 class FoundShape:
     "A shape seen in a picture; lengths in pixels of a 32×32 picture."
@@ -241,7 +241,7 @@ class FoundShape:
     cy: float # and from the top
     overlap: float # with that ideal shape, 0 … 1
 
-# %% ../nbs/06_data.ipynb #f30c8d60
+# %% ../nbs/06_data.ipynb #c7d9604e
 def _measure(weight, colour):
     "Which ideal shape overlaps most with this soft mask?"
     area, size, at = weight.sum(), len(weight), np.arange(len(weight)) + 0.5
@@ -253,7 +253,7 @@ def _measure(weight, colour):
     best, scale = int(overlap.argmax()), 32 / size
     return FoundShape(colour, SHAPES[best] if overlap[best] > 0.6 else "no shape", float(radii[best]) * scale, float(cx) * scale, float(cy) * scale, float(overlap[best]))
 
-# %% ../nbs/06_data.ipynb #afa77d74
+# %% ../nbs/06_data.ipynb #d3261c7b
 def find_shapes(
     image, # a PIL image or a tensor [3, H, W] in [-1, 1]
     n: int = 1, # how many shapes to look for
@@ -265,7 +265,7 @@ def find_shapes(
     masks = [_soft_mask(rgb, paint, [cores[k][1] for k in chosen], j) for j in range(len(chosen))]
     return names[background], [_measure(mask, names[k]) for k, mask in zip(chosen, masks) if mask is not None]
 
-# %% ../nbs/06_data.ipynb #d1cb85fb
+# %% ../nbs/06_data.ipynb #5b191755
 def _compare(scene, background, first, second):
     (_, small), (large, _) = RADIUS["one" if scene.relation is None else "two"]
     size = "none" if first.colour == "none" else "large" if first.radius > math.sqrt(small * large) else "small"
@@ -275,7 +275,7 @@ def _compare(scene, background, first, second):
     seen = ("left of" if dx > 0 else "right of") if abs(dx) > abs(dy) else ("above" if dy > 0 else "below" if dy < 0 else "none")
     return right | {"other colour": second.colour == scene.colour2, "other shape": second.shape == scene.shape2, "place": seen == scene.relation}
 
-# %% ../nbs/06_data.ipynb #eba9fee5
+# %% ../nbs/06_data.ipynb #cdaed888
 def check_caption(
     image, # a PIL image or a tensor [3, H, W] in [-1, 1]
     caption: str, # a sentence of the grammar
@@ -291,7 +291,7 @@ def check_caption(
 
 ShapesDataset.check = staticmethod(check_caption)
 
-# %% ../nbs/06_data.ipynb #7fe442cc
+# %% ../nbs/06_data.ipynb #f7114526
 def attributes_right(
     images, # B PIL images, or a tensor [B, 3, H, W] in [-1, 1]
     captions: list[str], # B sentences of the grammar
@@ -302,18 +302,23 @@ def attributes_right(
         for attribute, value in check_caption(image, caption).items(): right[attribute] += value; asked[attribute] += 1
     return {a: right[a] / asked[a] for a in asked} | {"all": right.total() / asked.total()}
 
-# %% ../nbs/06_data.ipynb #f100f6fb
+# %% ../nbs/06_data.ipynb #c7afc79c
 @dataclass
 class ClassName:
     "One class of pictures: how its folder or label calls it, and how people do."
     key: str # a wnid, a folder's name or a label
     names: list[str] # synonyms, the usual one first
     descriptions: list[str] = field(default_factory=list) # what it is, without naming it
+    kinds: list["ClassName"] = field(default_factory=list) # what it is a kind of, the nearest first; these have no kinds themselves
 
     @property
     def name(self) -> str: return self.names[0]
+    @property
+    def own_phrases(self) -> list[str]: return self.names + self.descriptions
+    @property
+    def phrases(self) -> list[str]: return self.own_phrases + [phrase for kind in self.kinds for phrase in kind.own_phrases]
 
-# %% ../nbs/06_data.ipynb #19ee537c
+# %% ../nbs/06_data.ipynb #7f42f904
 def descriptions(
     definition: str, # as a dictionary has it
 ) -> list[str]: # at most two noun phrases without an article, the short one first
@@ -322,16 +327,18 @@ def descriptions(
     short = re.split(r",| (?:that|which|who|with|having|used|made|on|for|of any|of several) ", phrase)[0]
     return [text for text in dict.fromkeys([short, phrase]) if text]
 
-# %% ../nbs/06_data.ipynb #d9d5b07e
+# %% ../nbs/06_data.ipynb #ffa4290a
 @lru_cache
 def imagenet_classes() -> dict[str, ClassName]: # wnid -> ClassName, in ImageNet's order
     "The 1000 classes of ImageNet, from the table that ships with the package."
     from importlib.resources import files
     table = files("t2i_diffusion").joinpath("imagenet_classes.tsv").read_text(encoding="utf-8")
-    rows = [line.split("\t") for line in table.splitlines() if not line.startswith("#")][1:]
-    return {wnid: ClassName(wnid, list(dict.fromkeys([name, *synonyms.split(", ")])), descriptions(what)) for wnid, _, name, synonyms, what in rows}
+    rows = {row["wnid"]: row for row in csv.DictReader((line for line in table.splitlines() if not line.startswith("#")), delimiter="\t", quoting=csv.QUOTE_NONE)}
+    entry = lambda row: ClassName(row["wnid"], list(dict.fromkeys([row["name"], *row["synonyms"].split(", ")])), descriptions(row["definition"]))
+    def kinds(row): return [entry(parent := rows[row["parent"]]), *kinds(parent)] if row["parent"] else []
+    return {wnid: replace(entry(row), kinds=kinds(row)) for wnid, row in rows.items() if row["index"]}
 
-# %% ../nbs/06_data.ipynb #52245fa1
+# %% ../nbs/06_data.ipynb #2d1ba4eb
 def class_name(
     key: str, # "n01443537", "golden_retriever", "goldfish, Carassius auratus"
 ) -> ClassName:
@@ -339,13 +346,13 @@ def class_name(
     if key in imagenet_classes(): return imagenet_classes()[key]
     return ClassName(key, [name.strip() for name in key.replace("_", " ").split(",") if name.strip()] or [key])
 
-# %% ../nbs/06_data.ipynb #b79cdb0f
+# %% ../nbs/06_data.ipynb #ac8ffefc
 def _did_you_mean(name, by_name, available):
     near = [n for n in by_name if name.lower() in n.split()] + get_close_matches(name.lower(), by_name, n=4)
     if near: return f"Did you mean {', '.join(map(repr, dict.fromkeys(near[:4])))}?"
     return f"It has {len(available)} classes, such as {', '.join(repr(c.name) for c in available[:5])}."
 
-# %% ../nbs/06_data.ipynb #913a9a88
+# %% ../nbs/06_data.ipynb #e968a71d
 def select_classes(
     available: list[ClassName], # what the source holds
     wanted: list[str] | None = None, # names, synonyms or wnids; None takes all
@@ -365,7 +372,7 @@ def select_classes(
         chosen[hits[0].key] = hits[0]
     return list(chosen.values())
 
-# %% ../nbs/06_data.ipynb #d949a467
+# %% ../nbs/06_data.ipynb #df731cae
 def article(
     name: str, # a noun, perhaps with words before it
 ) -> str: # "a" or "an"
@@ -373,18 +380,18 @@ def article(
     vowel = re.match(r"hour|honest|heir|[aeiou]", name, re.I) and not re.match(r"eu|ew|one\b|u-|uni|uro|usu", name, re.I)
     return "an" if vowel else "a"
 
-# %% ../nbs/06_data.ipynb #df05e125
+# %% ../nbs/06_data.ipynb #0f54d3c3
 TEMPLATES = ("a {}", "a photo of a {}", "{}", "a close-up of a {}")
 
 def class_captions(
-    names: list[str], # synonyms of a class, the usual one first, and descriptions
+    names: list[str], # or other phrases for a class, the usual one first
     templates: tuple[str] = TEMPLATES, # with {} for the name, "a" before it where it needs one
-) -> list[str]: # every template with every name, those of the usual name first
+) -> list[str]: # every template with every name, those of the first name first
     "Every caption of a class."
     filled = (t.replace("a {}", f"{article(n)} {{}}").replace("{}", n) for n in names for t in templates)
     return list(dict.fromkeys(filled))
 
-# %% ../nbs/06_data.ipynb #4e32a9e1
+# %% ../nbs/06_data.ipynb #43219f3a
 MIN_SIDE = 8 # pixels
 
 def _grey_to_8_bits(image):
@@ -394,7 +401,7 @@ def _grey_to_8_bits(image):
     top = next((r for r in ranges if grey.max() <= r), grey.max())
     return Image.fromarray((grey / top * 255).clip(0, 255).round().astype(np.uint8))
 
-# %% ../nbs/06_data.ipynb #813e4f9f
+# %% ../nbs/06_data.ipynb #60417646
 def decode_image(
     data: bytes | str | Path | Image.Image, # an encoded picture, its file, or the picture
     image_size: int, # height and width
@@ -411,7 +418,7 @@ def decode_image(
     image = image.convert("RGB")
     return np.array(image if image.size == (image_size,) * 2 else ImageOps.fit(image, (image_size,) * 2, Image.Resampling.BICUBIC))
 
-# %% ../nbs/06_data.ipynb #c9fc0ea4
+# %% ../nbs/06_data.ipynb #a1b9b586
 @dataclass
 class Source:
     "Where pictures come from: what a cache must know, and a way through them."
@@ -422,7 +429,7 @@ class Source:
     rows: object # a function; it yields (index into labels, picture's name, data): bytes, a path, a PIL image, a function giving one, or what is wrong
     total: int | None = None # how many rows, where that is known
 
-# %% ../nbs/06_data.ipynb #5549e56a
+# %% ../nbs/06_data.ipynb #6473b16f
 def cache_home() -> Path:
     "Where decoded pictures are kept: the variable T2I_CACHE, or the platform's folder for caches."
     if os.environ.get("T2I_CACHE"): return Path(os.environ["T2I_CACHE"]).expanduser()
@@ -433,7 +440,7 @@ def cache_home() -> Path:
 
 def _digest(*parts) -> str: return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
-# %% ../nbs/06_data.ipynb #ccfdc0c4
+# %% ../nbs/06_data.ipynb #c12b1e6c
 def _decode_row(row, image_size):
     "label, name, pixels or None, what was wrong or None"
     label, name, data = row
@@ -442,7 +449,7 @@ def _decode_row(row, image_size):
         return label, name, decode_image(data() if callable(data) else data, image_size), None
     except Exception as error: return label, name, None, str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
-# %% ../nbs/06_data.ipynb #73fe1d04
+# %% ../nbs/06_data.ipynb #8cce8790
 def _map_in_order(function, rows, workers):
     "Like map, on several threads, with a bounded number of rows under way."
     pool, waiting = ThreadPoolExecutor(workers), deque()
@@ -453,7 +460,7 @@ def _map_in_order(function, rows, workers):
         while waiting: yield waiting.popleft().result()
     finally: pool.shutdown(cancel_futures=True)
 
-# %% ../nbs/06_data.ipynb #d7a2fa62
+# %% ../nbs/06_data.ipynb #0bbdff0d
 def _decode_all(source, image_size, file):
     "Append the pixels of all rows to a file; labels, what was skipped and why, and a running digest."
     from tqdm import tqdm
@@ -467,7 +474,7 @@ def _decode_all(source, image_size, file):
         bar.total = bar.n
     return np.array(labels, dtype=np.int32), skipped, digest
 
-# %% ../nbs/06_data.ipynb #39394245
+# %% ../nbs/06_data.ipynb #1632489f
 def _fill(source, image_size, folder):
     "Decode a source into `folder`."
     with open(folder / "pixels.u8", "wb") as file:
@@ -482,7 +489,7 @@ def _fill(source, image_size, folder):
     shown = "; ".join(f"{name} ({problem})" for name, problem in skipped[:5]) + ("; …" if len(skipped) > 5 else "")
     if skipped: print(f"skipped {len(skipped)} of {len(labels) + len(skipped)} pictures: {shown}")
 
-# %% ../nbs/06_data.ipynb #abccddc5
+# %% ../nbs/06_data.ipynb #d2c5a401
 def _build_locked(source, image_size, home, folder):
     "Make the cache `folder`, alone."
     for stale in home.glob(f"{folder.name}.tmp*"): shutil.rmtree(stale, ignore_errors=True)
@@ -499,7 +506,7 @@ def _build_locked(source, image_size, home, folder):
         raise OSError(errno.ENOSPC, f"the disk of {home} is full; what this attempt wrote was removed and nothing else was touched: {advice}") from None
     finally: shutil.rmtree(temporary, ignore_errors=True)
 
-# %% ../nbs/06_data.ipynb #16e5740c
+# %% ../nbs/06_data.ipynb #24eca36e
 def build_cache(
     source: Source, # where the pictures come from
     image_size: int = 64, # height and width
@@ -517,7 +524,7 @@ def build_cache(
         if not (folder / "meta.json").exists(): _build_locked(source, image_size, home, folder)
     return folder
 
-# %% ../nbs/06_data.ipynb #b32916bc
+# %% ../nbs/06_data.ipynb #183f4979
 class PhotoDataset:
     "Pictures in a memory-mapped cache, and what may be said of each."
     def __init__(self,
@@ -530,39 +537,40 @@ class PhotoDataset:
         if (self.folder / "pixels.u8").stat().st_size != math.prod(shape): raise ValueError(f"the cache {self.folder} is damaged; delete it and it will be made again.")
         self.pixels = np.memmap(self.folder / "pixels.u8", dtype=np.uint8, mode="r", shape=shape)
         self.labels = torch.from_numpy(np.fromfile(self.folder / "labels.i32", dtype=np.int32).astype(np.int64))
-        self.class_names = [ClassName(**c, descriptions=class_name(c["key"]).descriptions) for c in meta["classes"]] # words are not cached: pictures need not be decoded again for one
-        groups = [class_captions(c.names + c.descriptions) for c in self.class_names] or meta["captions"]
-        self._set_captions(groups, [len(class_captions(c.names[:1])) for c in self.class_names] or [len(g) for g in groups])
+        self.class_names = [replace(class_name(c["key"]), names=c["names"]) for c in meta["classes"]] # words are not cached: pictures need not be decoded again for one
+        groups = [class_captions(c.phrases) for c in self.class_names] or meta["captions"]
+        self._set_captions(groups, [len(class_captions(c.own_phrases)) for c in self.class_names] or [len(g) for g in groups])
         self.fingerprint = _digest(meta["sha256"], self.captions, groups)
 
-# %% ../nbs/06_data.ipynb #178a9174
+# %% ../nbs/06_data.ipynb #3dc9dd59
 @patch
-def _set_captions(self: PhotoDataset, groups, usual):
-    "`groups`: the captions of each label, the first `usual` of them with its usual name."
+def _set_captions(self: PhotoDataset, groups, own):
+    "`groups`: the captions of each label, the first `own` of them about nothing else."
     self.captions = list(dict.fromkeys(text for group in groups for text in group))
     self.classes = [c.name for c in self.class_names] or self.captions[:10]
     number = {text: i for i, text in enumerate(self.captions)}
     self._ids = torch.tensor([number[text] for group in groups for text in group])
-    self._count, self._usual = torch.tensor([len(group) for group in groups]), torch.tensor(usual)
+    self._count, self._own = torch.tensor([len(group) for group in groups]), torch.tensor(own)
     self._start = self._count.cumsum(0) - self._count
 
-# %% ../nbs/06_data.ipynb #161aed3e
+# %% ../nbs/06_data.ipynb #b1808678
+OWN = 2 / 3 # share of captions that are about the class itself, where there are others
+
 @patch
 def batch(self: PhotoDataset,
     indices: Tensor, # integers [B] in 0 … len-1
     generator: torch.Generator | None = None, # draws the captions
 ) -> tuple[Tensor, Tensor]: # x0 [B, 3, H, W] float32 in [-1, 1], channels last; caption_ids [B]
-    "Pictures, and for each one of its captions; half the time one with the usual name of the class."
+    "Pictures, and for each one of its captions; for a class with kinds, two times of three one of its own."
     indices = torch.as_tensor(indices).long()
     x0 = torch.from_numpy(self.pixels[indices.numpy()]).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
     label, u = self.labels[indices], torch.rand(len(indices), generator=generator)
-    count, usual = self._count[label], self._usual[label]
-    only_usual = usual == count
-    v = torch.where(only_usual, u, u * 2 % 1)
-    step = torch.where(only_usual | (u < 0.5), (v * usual).long(), usual + (v * (count - usual)).long())
-    return x0, self._ids[self._start[label] + step]
+    count, own = self._count[label], self._own[label]
+    share = torch.where(own == count, 1.0, OWN)
+    step = torch.where(u < share, u / share * own, own + (u - OWN) / (1 - OWN) * (count - own)).long()
+    return x0, self._ids[self._start[label] + torch.minimum(step, count - 1)]
 
-# %% ../nbs/06_data.ipynb #dcb234c8
+# %% ../nbs/06_data.ipynb #109e7785
 @patch
 def __getitem__(self: PhotoDataset, i) -> tuple[Image.Image, str]:
     "Picture `i` and the first of its captions."
@@ -575,7 +583,7 @@ def __len__(self: PhotoDataset): return len(self.labels)
 def __repr__(self: PhotoDataset):
     return f"PhotoDataset({self.name}: {len(self):,} pictures {self.image_size}×{self.image_size}, {len(self.class_names)} classes, {len(self.captions)} captions)"
 
-# %% ../nbs/06_data.ipynb #00994a41
+# %% ../nbs/06_data.ipynb #5efdd2e6
 class _Tree:
     "Files in a folder or in a zip file; paths inside are strings with slashes, '' is the top."
     def __init__(self, path):
@@ -588,7 +596,7 @@ class _Tree:
             for depth in range(len(parents)): self.inside.setdefault("/".join(parents[:depth]), {}).setdefault(parents[depth], None)
             self.inside.setdefault("/".join(parents), {})[name] = None if info.is_dir() else (info.file_size, info.CRC)
 
-# %% ../nbs/06_data.ipynb #17f51eb7
+# %% ../nbs/06_data.ipynb #29cefc14
 @patch
 def ls(self: _Tree, at=""):
     "name -> None for a folder, stamp for a file; sorted, without hidden ones"
@@ -599,7 +607,7 @@ def ls(self: _Tree, at=""):
         except PermissionError: raise ValueError(f"{self.path / at} may not be read; change its permissions (chmod -R u+rX) or copy it.") from None
     return {name: found[name] for name in sorted(found) if not name.startswith((".", "__MACOSX"))}
 
-# %% ../nbs/06_data.ipynb #99d2c4d3
+# %% ../nbs/06_data.ipynb #e0f5a181
 @patch
 def files(self: _Tree, at=""):
     "(path, stamp) of every file below"
@@ -619,11 +627,11 @@ def text(self: _Tree, path):
     data = self.read(path)
     return (data if isinstance(data, bytes) else data.read_bytes()).decode("utf-8-sig")
 
-# %% ../nbs/06_data.ipynb #6946ab27
+# %% ../nbs/06_data.ipynb #e0fffb41
 SPLITS = dict(train=("train",), validation=("validation", "val", "valid"), val=("val", "validation", "valid"), test=("test",)) # names that mean the same
 SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif")
 
-# %% ../nbs/06_data.ipynb #4119d52d
+# %% ../nbs/06_data.ipynb #8b452703
 def _split_folder(tree, split, any_folder_is_a_class):
     "The folder of a split inside a tree."
     at, found = "", tree.ls()
@@ -636,7 +644,7 @@ def _split_folder(tree, split, any_folder_is_a_class):
     if split != "train": raise ValueError(f"{tree.path} has no folder {split!r}; it has {', '.join(folders) or 'no folders at all'}.")
     return at
 
-# %% ../nbs/06_data.ipynb #e2ec3448
+# %% ../nbs/06_data.ipynb #440e5739
 def _heap(tree, at):
     "wnid -> files, where Tiny ImageNet's val_annotations.txt tells; {} elsewhere."
     if "val_annotations.txt" not in tree.ls(at): return {}
@@ -646,7 +654,7 @@ def _heap(tree, at):
         found.setdefault(wnid, []).append((f"{at}/images/{name}", stamps.get(f"{at}/images/{name}")))
     return found
 
-# %% ../nbs/06_data.ipynb #d2288043
+# %% ../nbs/06_data.ipynb #447e8551
 def _class_folders(tree, at, known_only, wanted):
     "The chosen classes that have pictures, and for each its files with their stamps."
     heap = _heap(tree, at)
@@ -661,14 +669,14 @@ def _class_folders(tree, at, known_only, wanted):
     if empty and wanted is not None: raise ValueError(f"the folder {empty[0]!r} in {tree.path} has no pictures; put some in, or leave that class out.")
     return [c for c, found in zip(chosen, files) if found], [found for found in files if found]
 
-# %% ../nbs/06_data.ipynb #20e958a6
+# %% ../nbs/06_data.ipynb #700f4e99
 def _key(name, parts):
     "A digest of many small parts, one after another."
     digest = hashlib.sha256(name.encode())
     for part in parts: digest.update(repr(part).encode())
     return digest.hexdigest()
 
-# %% ../nbs/06_data.ipynb #1fdc6b0a
+# %% ../nbs/06_data.ipynb #1fff91f1
 def class_folder_source(
     name: str, # "tiny-imagenet" and "imagenet" want folders named by wnid, "folder" takes any
     path: str | Path, # a folder or a zip file
@@ -687,7 +695,7 @@ def class_folder_source(
         for _, label, file, _ in turns: yield label, file, tree.read(file)
     return Source(name, str(path), _key(name, turns + [c.key for c in chosen]), chosen, rows, len(turns))
 
-# %% ../nbs/06_data.ipynb #cbea66b5
+# %% ../nbs/06_data.ipynb #7bf0ece6
 TEXT_COLUMNS = ("text", "caption", "captions", "prompt", "description")
 
 def _metadata_rows(tree, at, file):
@@ -699,7 +707,7 @@ def _metadata_rows(tree, at, file):
             if line.strip(): yield number, json.loads(line)
         except ValueError as error: raise ValueError(f"line {number} of {tree.path / at / file} is not JSON ({error}); each line must look like {{\"file_name\": \"a.png\", \"text\": \"a red kite\"}}.") from None
 
-# %% ../nbs/06_data.ipynb #a473dc37
+# %% ../nbs/06_data.ipynb #b1eb9a6b
 def caption_folder_source(
     path: str | Path, # a folder or a zip file with metadata.jsonl or metadata.csv
     split: str = "train",
@@ -722,7 +730,7 @@ def caption_folder_source(
         for label, picture, stamp in pictures: yield label, picture, tree.read(picture) if stamp else ValueError(f"named in {file}, but not there")
     return Source("folder", str(path), _key("captions", pictures + list(number)), [list(texts) for texts in number], rows, len(pictures))
 
-# %% ../nbs/06_data.ipynb #83d9b753
+# %% ../nbs/06_data.ipynb #382b2633
 def _saved_table(path, names):
     "What `save_to_disk` wrote, or None."
     from datasets import load_from_disk
@@ -732,7 +740,7 @@ def _saved_table(path, names):
     if not (found := [n for n in names if n in data]): raise ValueError(f"{path} has no split {names[0]!r}; it has {', '.join(data)}.")
     return data[found[0]]
 
-# %% ../nbs/06_data.ipynb #53321608
+# %% ../nbs/06_data.ipynb #ee34e8d4
 def _open_table(source, split, streaming):
     "A `datasets` data set, and what changes when it does."
     from datasets import load_dataset_builder
@@ -752,10 +760,10 @@ def _open_table(source, split, streaming):
         raise ValueError(f"{str(source)!r} can't be read as a data set ({str(error).rstrip('.')}); {advice}.") from None
     raise ValueError(f"{source} has no split {split!r}: {problem}")
 
-# %% ../nbs/06_data.ipynb #0ba7dfc3
+# %% ../nbs/06_data.ipynb #7cef2ebe
 LABEL_COLUMNS = ("wnid", "label", "labels", "class", "category", "name")
 
-# %% ../nbs/06_data.ipynb #5b1de4de
+# %% ../nbs/06_data.ipynb #0e31df39
 def _columns(features, where, text_column, want_classes):
     "Names of the picture column and of the column that says what it is, and whether that one is a text."
     from datasets import ClassLabel, Image as Picture
@@ -771,7 +779,7 @@ def _columns(features, where, text_column, want_classes):
     raise ValueError(f"{where} has no column with words: it needs a text column ({', '.join(TEXT_COLUMNS)}; name another with text_column=…) or a label column with names"
                      + (", because classes=[…] chooses among labels" if want_classes else "") + f". Its columns are {', '.join(features)}.")
 
-# %% ../nbs/06_data.ipynb #bb90f2e2
+# %% ../nbs/06_data.ipynb #590e9716
 def _label_ids(data, column, feature, wanted, where, count):
     "The chosen classes; value in the column -> index among them; how many rows have such a value, or None."
     names = getattr(feature, "names", None)
@@ -784,7 +792,7 @@ def _label_ids(data, column, feature, wanted, where, count):
     ids = {by_key[c.key]: i for i, c in enumerate(chosen)}
     return chosen, ids, sum(counts[v] for v in ids) if counts else None
 
-# %% ../nbs/06_data.ipynb #76786d5a
+# %% ../nbs/06_data.ipynb #dd5cc8ec
 def _payload(cell):
     "Something `decode_image` takes, or a function that fetches it."
     from datasets import Image as Picture
@@ -792,7 +800,7 @@ def _payload(cell):
     if cell.get("bytes"): return cell["bytes"]
     return cell["path"] if os.path.exists(cell["path"]) else partial(Picture().decode_example, cell)
 
-# %% ../nbs/06_data.ipynb #9a1d697b
+# %% ../nbs/06_data.ipynb #01e20d2c
 def _table_rows(data, picture, column, label_of, max_images):
     "Rows as a `Source` yields them; where `label_of` says None, the row is passed over unread."
     done = at = 0
@@ -804,7 +812,7 @@ def _table_rows(data, picture, column, label_of, max_images):
             elif label is not None: yield label, f"row {at + i}", _payload(part[picture][i].as_py()); done += 1
         at += len(part)
 
-# %% ../nbs/06_data.ipynb #36c66c11
+# %% ../nbs/06_data.ipynb #cb9cff01
 def table_source(
     name: str, # of the dataset
     source: str | Path, # a Hub id, a parquet file, or a folder that `datasets` understands
@@ -831,7 +839,7 @@ def table_source(
     rows = partial(_table_rows, data, picture, column, label_of, max_images)
     return Source(name, str(source), key, labels, rows, total if max_images is None or total is None else min(total, max_images))
 
-# %% ../nbs/06_data.ipynb #4e0cf5cb
+# %% ../nbs/06_data.ipynb #34dc29bb
 def _find_source(name, source, classes, split, max_images, streaming, text_column):
     "Which reader fits."
     if source is None: raise ValueError(f"the dataset {name!r} needs a source: a folder, a zip file, parquet files or a Hub id.")
@@ -849,7 +857,7 @@ def _find_source(name, source, classes, split, max_images, streaming, text_colum
             return caption_folder_source(path, split, max_images, text_column)
     return class_folder_source(name, path, classes, split, max_images)
 
-# %% ../nbs/06_data.ipynb #68a1ce5e
+# %% ../nbs/06_data.ipynb #e85ddfce
 DATASETS = ("shapes", "tiny-imagenet", "imagenet", "folder", "hub")
 
 def make_dataset(

@@ -12,7 +12,7 @@ __all__ = ['PARAPHRASES', 'CLASSIFIERS', 'GUIDANCE_SCALES', 'STEP_COUNTS', 'DIST
            'find_classifier', 'PictureRequest', 'picture_requests', 'real_pictures', 'Evaluation', 'summary_lines',
            'evaluate']
 
-# %% ../nbs/10_evaluation.ipynb #3a080a87
+# %% ../nbs/10_evaluation.ipynb #244aa548
 import hashlib, json, math, sys, time
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -31,7 +31,7 @@ from .pipeline import DEFAULT_CHECKPOINT, SAMPLER_NAMES, TextToImage, checkpoint
 from .plotting import _new_figure, _write_whole, image_grid
 from .training import TrainConfig, on_cpu, shuffled_indices
 
-# %% ../nbs/10_evaluation.ipynb #8ba6c420
+# %% ../nbs/10_evaluation.ipynb #31574936
 class LabelledPictures:
     "Pictures of a data set, each with a class."
     def __init__(self,
@@ -54,7 +54,7 @@ class LabelledPictures:
         "Some of them."
         return LabelledPictures(self.dataset, self.indices[part], self.labels[part], self.classes)
 
-# %% ../nbs/10_evaluation.ipynb #24faed19
+# %% ../nbs/10_evaluation.ipynb #b7251717
 def shape_class(caption: str) -> str | None: # "red circle"; None for two shapes
     "The class of a shape that stands alone: colour and shape."
     scene = all_scenes()[caption]
@@ -73,7 +73,7 @@ def label_pictures(
     if not dataset.class_names: raise ValueError("these pictures have captions, not classes: a classifier needs one folder or label for each class.")
     return LabelledPictures(dataset, torch.arange(len(dataset))[:count], dataset.labels[:count], dataset.classes)
 
-# %% ../nbs/10_evaluation.ipynb #048adc12
+# %% ../nbs/10_evaluation.ipynb #fed82b59
 class _Block(nn.Module):
     "Two convolutions around which the picture can pass."
     def __init__(self, in_channels, out_channels, stride):
@@ -84,7 +84,7 @@ class _Block(nn.Module):
 
     def forward(self, x): return F.relu(self.second(F.relu(self.first(x))) + self.around(x))
 
-# %% ../nbs/10_evaluation.ipynb #94281dd6
+# %% ../nbs/10_evaluation.ipynb #6037aae2
 class PictureClassifier(nn.Module):
     "A small residual network that says what a picture shows (He et al. 2015, arXiv:1512.03385)."
     def __init__(self,
@@ -108,7 +108,7 @@ class PictureClassifier(nn.Module):
 
     def forward(self, x0: Tensor) -> Tensor: return self.head(self.features(x0)) # logits [B, C]
 
-# %% ../nbs/10_evaluation.ipynb #e286ad09
+# %% ../nbs/10_evaluation.ipynb #5d96ff45
 @patch
 def save_pretrained(self: PictureClassifier,
     folder, # made if missing
@@ -133,7 +133,7 @@ def from_pretrained(cls: PictureClassifier,
     except Exception as e: raise ValueError(f"{folder} holds no classifier ({str(e).splitlines()[0]}): was it written by PictureClassifier.save_pretrained?") from None
     return model.eval().requires_grad_(False)
 
-# %% ../nbs/10_evaluation.ipynb #216c4aa5
+# %% ../nbs/10_evaluation.ipynb #a9b3ea49
 def augment(
     x0: Tensor, # pictures [B, 3, H, W]
     generator: torch.Generator, # of all that is random
@@ -146,7 +146,7 @@ def augment(
     moves = torch.randint(2 * most + 1, (B, 2), generator=generator).tolist()
     return torch.stack([p[:, y:y + H, x:x + W] for p, (y, x) in zip(F.pad(x0, (most,) * 4, mode="reflect"), moves)])
 
-# %% ../nbs/10_evaluation.ipynb #d8474eca
+# %% ../nbs/10_evaluation.ipynb #974ac469
 def train_classifier(
     dataset: LabelledPictures, # real pictures
     validation: LabelledPictures | None = None, # others, to measure it with
@@ -177,7 +177,7 @@ def train_classifier(
     if validation is not None: model.config |= judge_accuracy(model.eval(), validation)
     return model.cpu().eval().requires_grad_(False)
 
-# %% ../nbs/10_evaluation.ipynb #6645c631
+# %% ../nbs/10_evaluation.ipynb #ce0f78f6
 @torch.no_grad()
 def describe(
     classifier: PictureClassifier, # the judge
@@ -198,7 +198,7 @@ def describe_all(
     parts = tqdm(torch.arange(len(pictures)).split(batch_size), progress, disable=not progress)
     return tuple(torch.cat(both) for both in zip(*(describe(classifier, pictures.batch(part)[0]) for part in parts)))
 
-# %% ../nbs/10_evaluation.ipynb #65afd294
+# %% ../nbs/10_evaluation.ipynb #65b408e4
 def top_k_accuracy(
     logits: Tensor, # scores [N, C]
     labels: Tensor, # what was asked for, [N]
@@ -213,7 +213,7 @@ def judge_accuracy(classifier: PictureClassifier, pictures: LabelledPictures) ->
     _, logits = describe_all(classifier, pictures)
     return {f"top{k}": round(top_k_accuracy(logits, pictures.labels, k), 4) for k in (1, 5)}
 
-# %% ../nbs/10_evaluation.ipynb #936a4799
+# %% ../nbs/10_evaluation.ipynb #3e072560
 def draw(
     pipe: TextToImage, # the model
     prompts: list[str], # B of them
@@ -228,7 +228,7 @@ def draw(
     for step in pipe._start(text, negative, streams, **s): pass
     return step.x0.clamp(-1, 1).cpu()
 
-# %% ../nbs/10_evaluation.ipynb #07f411e0
+# %% ../nbs/10_evaluation.ipynb #1e209e73
 def confusion_matrix(
     predicted: Tensor, # what the judge says, [N]
     labels: Tensor, # what was asked for, [N]
@@ -250,7 +250,7 @@ def confusion_figure(matrix: Tensor, classes: list[str]): # counts [C, C], C nam
     _draw_confusion(figure.add_subplot(), matrix, classes)
     return figure
 
-# %% ../nbs/10_evaluation.ipynb #29e26d50
+# %% ../nbs/10_evaluation.ipynb #d7045429
 def class_accuracy(
     logits: Tensor, # scores [N, C]
     labels: Tensor, # what was asked for, [N]
@@ -264,7 +264,7 @@ def best_and_worst(accuracy: Tensor, n: int = 3) -> tuple[list, list]: # the cla
     order = [i for i in accuracy.nan_to_num(-1).argsort(descending=True, stable=True).tolist() if not accuracy[i].isnan()]
     return order[:n], order[::-1][:n]
 
-# %% ../nbs/10_evaluation.ipynb #045dfae1
+# %% ../nbs/10_evaluation.ipynb #a48abc9a
 class FeatureStatistics:
     "Mean and covariance of features that pass by in batches."
     def __init__(self,
@@ -292,7 +292,7 @@ class FeatureStatistics:
         if self.count < 2: raise ValueError(f"a covariance needs at least 2 pictures, got {self.count}.")
         return (self.products - self.count * self.mean.outer(self.mean)) / (self.count - 1)
 
-# %% ../nbs/10_evaluation.ipynb #9d6452b1
+# %% ../nbs/10_evaluation.ipynb #1b967dc4
 def frechet_distance(
     a: FeatureStatistics, # of one set
     b: FeatureStatistics, # of the other
@@ -304,7 +304,7 @@ def frechet_distance(
     squared = (a.mean - b.mean).square().sum() + a.covariance.trace() + b.covariance.trace() - 2 * crossed
     return squared.clamp(min=0).item()
 
-# %% ../nbs/10_evaluation.ipynb #24f01014
+# %% ../nbs/10_evaluation.ipynb #f34228a4
 def kernel_distance(
     a: Tensor, # features [m, D], m at least 2
     b: Tensor, # features [n, D], n at least 2
@@ -318,7 +318,7 @@ def kernel_distance(
     among = lambda x: (total(x, x) - (x.square().sum(1) / x.shape[1] + 1).pow(3).sum()) / (len(x) * (len(x) - 1))
     return (among(a) + among(b) - 2 * total(a, b) / (len(a) * len(b))).item()
 
-# %% ../nbs/10_evaluation.ipynb #80e63b55
+# %% ../nbs/10_evaluation.ipynb #ecca4e57
 def compare_sets(
     generated: Tensor, # features [N, D]
     real: Tensor, # features of real pictures [M, D], M at least 4
@@ -328,7 +328,7 @@ def compare_sets(
     both = lambda a, b: dict(frechet=frechet_distance(FeatureStatistics(a), FeatureStatistics(b)), kernel=kernel_distance(a, b), counts=[len(a), len(b)])
     return dict(all=both(generated, real), same_count=both(generated[:len(one)], other), floor=both(one, other))
 
-# %% ../nbs/10_evaluation.ipynb #2517a6c4
+# %% ../nbs/10_evaluation.ipynb #e20f1934
 def inception_metric(
     device: str = "cpu", # where Inception runs
 ): # a metric with `.update(uint8 [B, 3, H, W], real=True or False)` and `.compute()`
@@ -339,7 +339,7 @@ def inception_metric(
     except ModuleNotFoundError: raise OSError("Inception FID needs a package that is not installed: pip install 'torchmetrics[image]<2'; or leave the flag out.") from None
     except Exception as e: raise OSError(f"Inception's weights could not be had ({str(e).splitlines()[0]}): torchmetrics fetches them once over the network; or leave the flag out.") from None
 
-# %% ../nbs/10_evaluation.ipynb #5afea35c
+# %% ../nbs/10_evaluation.ipynb #78a68f65
 def thumbnails(x0: Tensor, side: int = 16) -> Tensor: # [B, 3, H, W] -> [B, 3 * side * side]
     "Small versions of pictures, as vectors."
     return F.adaptive_avg_pool2d(x0.float(), side).flatten(1)
@@ -358,7 +358,7 @@ def nearest_neighbours(
         found, start = torch.cat([found, where], 1).gather(1, order), start + len(batch)
     return distances, found
 
-# %% ../nbs/10_evaluation.ipynb #ddc01237
+# %% ../nbs/10_evaluation.ipynb #a8589eab
 def memorisation(
     generated: Tensor, # pictures [N, 3, H, W] in [-1, 1]
     held_out: Tensor, # real ones that were not trained on, [M, 3, H, W]
@@ -376,7 +376,7 @@ def memorisation(
     return dict(generated=d, held_out=e, ratio=r, held_out_ratio=s, nearest=found[:len(d), 0], median=d.median().item(), held_out_median=e.median().item(),
                 suspects=(d < e.quantile(0.01)).float().mean().item(), ratio_suspects=(r < s.quantile(0.01)).float().mean().item())
 
-# %% ../nbs/10_evaluation.ipynb #285be784
+# %% ../nbs/10_evaluation.ipynb #582aa8d7
 def _draw_distances(axis, memory):
     both = [memory[name] for name in ("held_out", "generated")]
     axis.hist([list(map(float, values)) for values in both], bins=30, density=True, histtype="stepfilled", alpha=0.5, label=["held-out real", "generated"])
@@ -389,7 +389,7 @@ def memory_figure(memory: dict): # of `memorisation` -> a matplotlib `Figure`
     _draw_distances(figure.add_subplot(), memory)
     return figure
 
-# %% ../nbs/10_evaluation.ipynb #6fc434de
+# %% ../nbs/10_evaluation.ipynb #5045729a
 def score(
     features: Tensor, # of generated pictures, [N, D]
     logits: Tensor, # [N, C]
@@ -404,7 +404,7 @@ def score(
         numbers |= dict(top1=top1, top5=top5, standard_error=math.sqrt(top1 * (1 - top1) / known.sum().item()))
     return numbers if real is None else numbers | dict(frechet=frechet_distance(FeatureStatistics(features), real))
 
-# %% ../nbs/10_evaluation.ipynb #db7e3a64
+# %% ../nbs/10_evaluation.ipynb #bd034c00
 def _draw_curves(axis, points, y, xlabel, log=False):
     "One line for each `line` in the points, `y` over `x`."
     for line in dict.fromkeys(p["line"] for p in points):
@@ -426,7 +426,7 @@ def curves_figure(
     for i, y in enumerate(ys): _draw_curves(figure.add_subplot(1, len(ys), i + 1), points, y, xlabel, log)
     return figure
 
-# %% ../nbs/10_evaluation.ipynb #5ebebd94
+# %% ../nbs/10_evaluation.ipynb #64c06ad2
 def load_training_checkpoint(
     folder, # a step_… folder of a run's checkpoints
     weights: str = "ema", # the averaged weights, or "model", those that learn
@@ -443,7 +443,7 @@ def load_training_checkpoint(
     return TextToImage(model, dict(schedule=schedule, prediction_type=config.prediction_type, text_encoder=config.text_encoder,
                                    dataset=config.dataset, images_seen=saved["images_seen"]), encoder)
 
-# %% ../nbs/10_evaluation.ipynb #82c5c042
+# %% ../nbs/10_evaluation.ipynb #21db534a
 PARAPHRASES = {
     "goldfish": ["an orange fish in a bowl", "a little orange pet fish swimming in water"], "tarantula": ["a big hairy spider", "a huge fuzzy spider with eight legs"],
     "ladybug": ["a small red beetle with black spots"], "monarch": ["an orange and black butterfly on a flower"], "school bus": ["a yellow bus for children"],
@@ -461,7 +461,7 @@ def paraphrases(
     names = next((c.names for c in imagenet_classes().values() if name in c.names), [name])
     return next((PARAPHRASES[n] for n in (name, *names) if n in PARAPHRASES), [])
 
-# %% ../nbs/10_evaluation.ipynb #d176a702
+# %% ../nbs/10_evaluation.ipynb #0b7e3584
 @dataclass
 class EvaluationConfig:
     "All that an evaluation depends on."
@@ -490,7 +490,7 @@ class EvaluationConfig:
         for key, least in dict(images_per_class=1, images_per_paraphrase=0, curve_images=1, neighbours=1, batch_size=1).items():
             if getattr(self, key) < least: raise ValueError(f"{key} must be at least {least}, got {getattr(self, key)}.")
 
-# %% ../nbs/10_evaluation.ipynb #c0c30857
+# %% ../nbs/10_evaluation.ipynb #f4ac539c
 CLASSIFIERS = Path(t2i_diffusion.__file__).parent / "classifiers"
 
 def find_classifier(
@@ -510,7 +510,7 @@ def find_classifier(
     if judge.image_size != image_size: raise ValueError(f"the classifier {folders[0]} judges pictures of {judge.image_size} pixels, the model draws {image_size}: give another one.")
     return judge
 
-# %% ../nbs/10_evaluation.ipynb #5a5be3ad
+# %% ../nbs/10_evaluation.ipynb #86acbc46
 @dataclass
 class PictureRequest:
     "One picture to draw and to judge."
@@ -536,7 +536,7 @@ def picture_requests(
         requests += [PictureRequest(c, classes.index(shape_class(c)) if shape_class(c) in classes else -1, kind) for c in captions]
     return requests
 
-# %% ../nbs/10_evaluation.ipynb #73111d08
+# %% ../nbs/10_evaluation.ipynb #efb373ed
 @lru_cache
 def _some_shapes(image_size, seed, count): return label_pictures(ShapesDataset(image_size, seed=seed), count)
 
@@ -553,7 +553,7 @@ def real_pictures(
     wanted = None if classes is None or read("val", None).classes == list(classes) else list(classes) # all of them: share the cache of training
     return label_pictures(read("val", wanted)), label_pictures(read("train", wanted))
 
-# %% ../nbs/10_evaluation.ipynb #978b1fd3
+# %% ../nbs/10_evaluation.ipynb #559ebe7f
 def _digest(*parts) -> str: return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 def _file_digest(path) -> str:
     with open(path, "rb") as file: return hashlib.file_digest(file, "sha256").hexdigest()[:16]
@@ -580,7 +580,7 @@ class Evaluation:
                           sampling=self.settings, seed=config.seed, batch_size=config.batch_size, requests=_digest([asdict(r) for r in self.requests]), source=config.source)
         self._prepare(checkpoint)
 
-# %% ../nbs/10_evaluation.ipynb #7ab8615e
+# %% ../nbs/10_evaluation.ipynb #127d4c6b
 @patch
 def _run_steps(self: Evaluation): # the checkpoints of a run, oldest first
     if not self.config.run: return []
@@ -606,7 +606,7 @@ def _prepare(self: Evaluation, checkpoint):
     for name in ("pictures", "curves"): (self.folder / name).mkdir(parents=True, exist_ok=True)
     if self.state.is_main_process: _write_json(file, self.about)
 
-# %% ../nbs/10_evaluation.ipynb #1bd6820a
+# %% ../nbs/10_evaluation.ipynb #bba21f63
 @patch
 def _judge(self: Evaluation, x0): # pictures -> features [B, D], logits of the model's classes [B, C]
     features, logits = describe(self.judge, x0)
@@ -637,7 +637,7 @@ def draw_all(self: Evaluation):
             _write_tensors(file, dict(pictures=((x0 + 1) * 127.5).round().byte(), features=features, logits=logits))
             bar.update(len(part))
 
-# %% ../nbs/10_evaluation.ipynb #6b619919
+# %% ../nbs/10_evaluation.ipynb #21c7460e
 @patch
 def read(self: Evaluation, key: str) -> Tensor: # "features" or "logits" of all requests, in order
     "What the judge said."
@@ -656,7 +656,7 @@ def pictures(self: Evaluation, indices) -> Tensor: # x0 [B, 3, H, W] in [-1, 1]
         with safe_open(files[i // size][0], "pt") as f: found.append(f.get_slice("pictures")[i % size:i % size + 1])
     return torch.cat(found).float() / 127.5 - 1
 
-# %% ../nbs/10_evaluation.ipynb #ab83b69f
+# %% ../nbs/10_evaluation.ipynb #26ead4b8
 @patch
 def describe_real(self: Evaluation):
     "Let the judge look at the real validation pictures, once: one process does it, the others wait."
@@ -671,7 +671,7 @@ def real_description(self: Evaluation) -> tuple[Tensor, Tensor] | None: # featur
     "What the judge said of the real validation pictures."
     return None if self.real is None else tuple(load_file(self.folder / "real.safetensors")[key] for key in ("features", "logits"))
 
-# %% ../nbs/10_evaluation.ipynb #3b9b301f
+# %% ../nbs/10_evaluation.ipynb #86155581
 GUIDANCE_SCALES, STEP_COUNTS = (1.0, 1.5, 2.0, 3.0, 4.5, 7.0), (5, 10, 20, 50)
 
 @patch
@@ -699,7 +699,7 @@ def measure_point(self: Evaluation, point: dict, real: FeatureStatistics | None)
     numbers = score(features, logits, torch.tensor([self.requests[i].label for i in plain]), real)
     return point | numbers | (dict(right=attributes_right(shown, [self.requests[i].prompt for i in plain])["all"]) if shown else {})
 
-# %% ../nbs/10_evaluation.ipynb #92d47093
+# %% ../nbs/10_evaluation.ipynb #26ff7bd7
 @patch
 def measure_curves(self: Evaluation):
     "Measure the points that are not there yet, in this process's share."
@@ -716,7 +716,7 @@ def curves(self: Evaluation) -> list[dict]:
     files = [self.folder / "curves" / f"{_digest(p, self.config.curve_images)}.json" for p in self.curve_points()]
     return [json.loads(file.read_text()) for file in files]
 
-# %% ../nbs/10_evaluation.ipynb #ff1dbf0d
+# %% ../nbs/10_evaluation.ipynb #93a2fe1f
 @patch
 def accuracies(self: Evaluation) -> dict:
     "Prompt accuracy by kind, by class and by paraphrase, and the judge's on real pictures."
@@ -733,7 +733,7 @@ def accuracies(self: Evaluation) -> dict:
     matrix = confusion_matrix(logits[plain].argmax(1), labels[plain], len(self.classes))
     return dict(accuracy=kinds, real_accuracy=ceiling, class_accuracy=by_class, paraphrases=by_text, confusion=matrix.tolist())
 
-# %% ../nbs/10_evaluation.ipynb #449f9a26
+# %% ../nbs/10_evaluation.ipynb #f4bf6caf
 @patch
 def attributes(self: Evaluation) -> dict:
     "For shapes: how often each attribute is right, by kind of caption."
@@ -751,7 +751,7 @@ def memory(self: Evaluation) -> dict:
     found = dict(pictures=chosen) | memorisation(self.pictures(chosen), validation.batch(spread)[0], training, progress="neighbours")
     return dict(memorisation={k: [round(x, 5) for x in v.tolist()] if isinstance(v, Tensor) else v for k, v in found.items()})
 
-# %% ../nbs/10_evaluation.ipynb #78df3139
+# %% ../nbs/10_evaluation.ipynb #7a16e1fa
 DISTANCE_NOTE = "in the features of this classifier; not comparable with Inception FID"
 
 @patch
@@ -769,7 +769,7 @@ def inception(self: Evaluation) -> dict:
     for part in torch.arange(len(self.real[0])).split(50): self.metric.update(as_bytes(self.real[0].batch(part)[0]), real=True)
     return dict(inception_fid=dict(value=self.metric.compute().item(), counts=[len(self.plain), len(self.real[0])]))
 
-# %% ../nbs/10_evaluation.ipynb #a6fbb4d8
+# %% ../nbs/10_evaluation.ipynb #6f94b180
 def summary_lines(results: dict) -> list[str]:
     "The results in words."
     percent = lambda a: f"top-1 {a['top1']:.1%}" + (f" ± {a['standard_error']:.1%}" if "standard_error" in a else "") + f", top-5 {a['top5']:.1%}"
@@ -784,7 +784,7 @@ def summary_lines(results: dict) -> list[str]:
     if m := results.get("memorisation"): lines += [f"nearest training picture: {m['median']:.3f} (held-out real {m['held_out_median']:.3f}); suspects {m['suspects']:.1%}, by ratio {m['ratio_suspects']:.1%} (1% by chance)"]
     return lines
 
-# %% ../nbs/10_evaluation.ipynb #c9fe06dc
+# %% ../nbs/10_evaluation.ipynb #464aa537
 def _draw_tiles(axis, pictures, nrow, title, labels=()):
     "A grid of pictures, with a label beside each row."
     grid = image_grid(pictures, nrow=nrow, scale=2)
@@ -807,7 +807,7 @@ def _draw_neighbours(self: Evaluation, axis, results):
     if not self.config.generated_only: rows["training"] = self.real[1].batch(torch.tensor([memory["nearest"][i] for i in nearest]))[0]
     _draw_tiles(axis, torch.cat([*rows.values()]), 10, "the ten generated pictures nearest to training" + ", and what they are near to" * (len(rows) > 1), rows)
 
-# %% ../nbs/10_evaluation.ipynb #4910993d
+# %% ../nbs/10_evaluation.ipynb #c9253158
 CURVES = dict(guidance="guidance scale", steps="network calls", training="images seen during training") # what is on the x axis
 
 @patch
@@ -829,7 +829,7 @@ def figure(self: Evaluation, results: dict): # a matplotlib `Figure`
         for n, y in [("1", "top1"), ("2", "frechet" if "frechet" in points[0] else "top5")]: _draw_curves(axes[curve + n], points, y, xlabel, log=curve == "steps")
     return page
 
-# %% ../nbs/10_evaluation.ipynb #f5e62ea4
+# %% ../nbs/10_evaluation.ipynb #e09e395e
 def evaluate(
     config: EvaluationConfig, # what to measure
 ) -> dict: # what results.json says, or {} in all processes but the first
@@ -846,7 +846,7 @@ def evaluate(
     _write_json(work.folder / "results.json", results)
     return results
 
-# %% ../nbs/10_evaluation.ipynb #89f95bf4
+# %% ../nbs/10_evaluation.ipynb #49b0220e
 def t2i_evaluate(**kwargs):
     "Measure how good a model is: prompt accuracy, distances to real pictures, memorisation and curves, as results.json and as a figure of one page. The same command goes on where a stopped one left off."
     try:

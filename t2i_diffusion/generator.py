@@ -8,7 +8,7 @@ __all__ = ['SHOWN', 'STYLE', 'NOTHING', 'KINDS', 'ANSWERS', 'STREAMS', 'PAGE', '
            'DenoisingGenerator', 'make_painter', 'serve_painter', 'DistantPainter', 'write_page', 'voila_config',
            't2i_web']
 
-# %% ../nbs/11_generator.ipynb #273cb370
+# %% ../nbs/11_generator.ipynb #ad5217b2
 import base64, io, json, os, re, socket, sys, tempfile, threading, time
 from dataclasses import dataclass
 from html import escape
@@ -21,7 +21,7 @@ from fastcore.script import Param, call_parse
 from PIL import Image, ImageDraw
 from .pipeline import DEFAULT_CHECKPOINT, SAMPLER_NAMES, TextToImage, checkpoint_folder, fresh_seed, picture_seed, read_checkpoint_config, sampling_settings, slug, unfamiliar
 
-# %% ../nbs/11_generator.ipynb #f775b5de
+# %% ../nbs/11_generator.ipynb #e08a0ca2
 @dataclass
 class Frame:
     "One moment of a run, ready to be shown: nothing in it belongs to torch."
@@ -32,7 +32,7 @@ class Frame:
     level: bytes # a PNG of the log-SNR curve, with a dot at this timestep
     attention: object = None # uint8 array [words, B, h, w]: where the network looked, 255 is most
 
-# %% ../nbs/11_generator.ipynb #621defb2
+# %% ../nbs/11_generator.ipynb #bd5b78a9
 SHOWN = 192 # pixels: a picture on the page is at least so wide
 
 def to_png(image) -> bytes:
@@ -50,7 +50,7 @@ def grid_png(
     shown = shown or SHOWN * (2 if len(x) == 1 else 1)
     return to_png(image_grid(x, nrow, scale=-(-shown // x.shape[-1])))
 
-# %% ../nbs/11_generator.ipynb #9fac3eb5
+# %% ../nbs/11_generator.ipynb #abdfd175
 def level_pictures(
     schedule, # a `NoiseSchedule`
     timesteps, # integers in 0 ... T-1, the places of the dot
@@ -73,14 +73,14 @@ def level_pictures(
     places = axis.transData.transform([(t, log_snr[t].item()) for t in timesteps])
     return [_with_dot(curve, x, curve.height - y) for x, y in places]
 
-# %% ../nbs/11_generator.ipynb #df64ed6d
+# %% ../nbs/11_generator.ipynb #26268623
 def _with_dot(curve, x, y, radius=9):
     "A copy of the picture with a dot on it."
     curve = curve.copy()
     ImageDraw.Draw(curve).ellipse((x - radius, y - radius, x + radius, y + radius), fill="#d55e00", outline="white", width=2)
     return to_png(curve)
 
-# %% ../nbs/11_generator.ipynb #5f7bbd3f
+# %% ../nbs/11_generator.ipynb #7c838d21
 def group_pieces(
     pieces: list, # as `TextEncoder.word_pieces` gives them
 ) -> list: # of (word, indices of its pieces)
@@ -91,7 +91,7 @@ def group_pieces(
         elif re.search(r"\w", piece) and not re.fullmatch(r"\[\w+\]|<.*>", piece): words.append((piece.lstrip("▁Ġ"), [i]))
     return words
 
-# %% ../nbs/11_generator.ipynb #1e585ae7
+# %% ../nbs/11_generator.ipynb #455a2d40
 def word_maps(
     maps: list, # [B or 2B, L, h, w] each, as `record_attention` collects them; with guidance the first half is the prompt
     words: list, # as `group_pieces` gives them
@@ -106,7 +106,7 @@ def word_maps(
     by_word = torch.stack([mean[:, pieces].sum(1) for _, pieces in words])
     return (by_word / by_word.amax((1, 2, 3), keepdim=True).clamp(min=1e-9) * 255).byte().numpy()
 
-# %% ../nbs/11_generator.ipynb #4261e5ac
+# %% ../nbs/11_generator.ipynb #e94eb6e2
 def _tiles(image, count, nrow):
     "Where the pictures lie in a frame's grid: left, top, right and bottom of each."
     columns = min(nrow, count)
@@ -128,7 +128,7 @@ def with_attention(
     dark = Image.blend(image.convert("L").convert("RGB"), Image.new("RGB", image.size, "#101830"), 0.72)
     return to_png(Image.composite(image, dark, light))
 
-# %% ../nbs/11_generator.ipynb #746dd94f
+# %% ../nbs/11_generator.ipynb #45c14c45
 class Painter:
     "Everything the page asks for that needs the network; what it gives is bytes, numbers and strings."
     def __init__(self,
@@ -137,7 +137,7 @@ class Painter:
     ):
         self.pipe, self.checkpoint, self._lock = pipe, checkpoint or pipe.config.get("dataset", "unknown"), threading.Lock()
 
-# %% ../nbs/11_generator.ipynb #bb789693
+# %% ../nbs/11_generator.ipynb #d57d1569
 @patch
 def about(self: Painter) -> dict:
     "What a page must know before it draws."
@@ -157,7 +157,7 @@ def words(self: Painter, prompt: str) -> list:
         if length > encoder.max_length: raise ValueError(f"The prompt is too long: it has {length} word pieces, and the text encoder reads {encoder.max_length}. Say it in fewer words.")
         return group_pieces(encoder.word_pieces(prompt))
 
-# %% ../nbs/11_generator.ipynb #61d8f871
+# %% ../nbs/11_generator.ipynb #fa6214d2
 @patch
 def _develop(self: Painter, start, words, timesteps, nrow=2, shown=None):
     "Frames from the steps of the stream that `start()` opens."
@@ -181,7 +181,7 @@ def frames(self: Painter,
     timesteps = trailing_timesteps(self.pipe.schedule.num_train_timesteps, asked["num_inference_steps"])
     return self._develop(lambda: self.pipe.stream(prompt, num_images_per_prompt, **kwargs), words, timesteps)
 
-# %% ../nbs/11_generator.ipynb #d2bb6fcc
+# %% ../nbs/11_generator.ipynb #2f249cc9
 def slerp(
     a, # vectors [..., D]
     b, # vectors [..., D]
@@ -196,7 +196,7 @@ def slerp(
     line, arc = (1 - w) * a + w * b, (((1 - w) * angle).sin() * a + (w * angle).sin() * b) / angle.sin().clamp(min=1e-6)
     return length * torch.where(angle.sin() < 1e-3, line, arc)
 
-# %% ../nbs/11_generator.ipynb #1c3b81f8
+# %% ../nbs/11_generator.ipynb #4731b5bd
 def between_texts(
     first, # a `TextEmbedding`, one prompt
     second, # and another
@@ -212,7 +212,7 @@ def between_texts(
     mask = paired | (a.mask & near_first) | (b.mask & ~near_first)
     return TextEmbedding(slerp(a.pooled, b.pooled, weights.float()), tokens * mask[..., None], mask)
 
-# %% ../nbs/11_generator.ipynb #1b80bb9e
+# %% ../nbs/11_generator.ipynb #670afbe5
 @patch
 def between(self: Painter,
     prompt: str, # where the way begins
@@ -234,7 +234,7 @@ def between(self: Painter,
         return self.pipe._start(text, encode([negative_prompt]), streams, **s)
     return self._develop(start, [], trailing_timesteps(self.pipe.schedule.num_train_timesteps, s["num_inference_steps"]), count, 120)
 
-# %% ../nbs/11_generator.ipynb #533349f6
+# %% ../nbs/11_generator.ipynb #90892b22
 @patch
 def forward(self: Painter,
     picture: bytes = None, # any image file; None is the drawn house
@@ -254,7 +254,7 @@ def forward(self: Painter,
     numbers = dict(signal=schedule.signal[timestep].item(), noise=schedule.sigma[timestep].item(), log_snr=schedule.snr(t).log().item())
     return {name: grid_png(x, shown=SHOWN) for name, x in shown.items()} | dict(level=level_pictures(schedule, [timestep])[0]) | numbers
 
-# %% ../nbs/11_generator.ipynb #113bfba0
+# %% ../nbs/11_generator.ipynb #8615230b
 def cut(
     picture: bytes, # a PNG, as `grid_png` makes it
     count: int, # how many pictures are in it
@@ -277,7 +277,7 @@ def animation(self: Painter,
     with tempfile.TemporaryDirectory() as folder:
         return save_gif(Path(folder) / "run.gif", frames, fps=8, hold=2, scale=max(1, 264 // frames[0].width)).read_bytes()
 
-# %% ../nbs/11_generator.ipynb #df63a044
+# %% ../nbs/11_generator.ipynb #7262abb1
 STYLE = r"""<style>
 .t2i .widget-image, .t2i img { image-rendering: pixelated; max-width: 100%; object-fit: contain; }
 .t2i { color: var(--jp-ui-font-color1, #222); }
@@ -294,7 +294,7 @@ STYLE = r"""<style>
 .t2i a.t2i-keep:hover, .t2i a.t2i-keep:focus { border-color: var(--jp-brand-color1, #1976d2); }
 </style>"""
 
-# %% ../nbs/11_generator.ipynb #910daa51
+# %% ../nbs/11_generator.ipynb #cf70a1d9
 def _control(kind, label, tooltip, width="300px", **kwargs):
     "A widget with a label, a tooltip and a width that shrinks with the window."
     return kind(description=label, tooltip=tooltip, style=dict(description_width="76px"), layout=W.Layout(width=width, max_width="100%"), **kwargs)
@@ -317,7 +317,7 @@ def _captioned(text, tooltip):
     picture.layout.visibility = "hidden"
     return caption, picture, W.VBox([caption, picture], layout=W.Layout(margin="0 12px 0 0", max_width="100%", overflow="hidden", align_items="flex-start"))
 
-# %% ../nbs/11_generator.ipynb #2bb94a66
+# %% ../nbs/11_generator.ipynb #e3c83cbe
 class DenoisingGenerator(W.VBox):
     "A page to draw with, to watch the pictures come out of the noise, and to look into the network: an ipywidgets box."
     def __init__(self,
@@ -338,7 +338,7 @@ class DenoisingGenerator(W.VBox):
         "One line, for the visitor."
         self.message.value = f'<span role="status" class="{"t2i-bad" if bad else ""}">{escape(" ".join(str(text).split()))}</span>'
 
-# %% ../nbs/11_generator.ipynb #7fac183c
+# %% ../nbs/11_generator.ipynb #b719b0d1
 def make_painter(
     pipe=None, # a `TextToImage`, or a checkpoint's name, folder or Hub id
 ) -> Painter:
@@ -349,7 +349,7 @@ def make_painter(
     loaded = TextToImage.from_pretrained(folder, "cuda" if torch.cuda.is_available() else "cpu")
     return Painter(loaded, folder.name if pipe is None or Path(str(pipe)).is_dir() else str(pipe))
 
-# %% ../nbs/11_generator.ipynb #62412992
+# %% ../nbs/11_generator.ipynb #92cfc17e
 @patch
 def _make_controls(self: DenoisingGenerator):
     "Everything above the pictures."
@@ -370,7 +370,7 @@ def _make_controls(self: DenoisingGenerator):
     self.progress = W.IntProgress(value=0, max=1, tooltip="How far the run is", layout=W.Layout(width="300px", max_width="100%"))
     self.state = _quiet("Ready.")
 
-# %% ../nbs/11_generator.ipynb #b995da70
+# %% ../nbs/11_generator.ipynb #02af4f00
 @patch
 def _make_watch(self: DenoisingGenerator):
     "The pictures of a run, and what to do with them."
@@ -400,7 +400,7 @@ def _make_between(self: DenoisingGenerator):
     self.one_caption, self.one, one = _captioned("", "The picture at the slider's place")
     self.between_tab = W.VBox([_row(self.first, self.second, self.walk), row, self.weight, one])
 
-# %% ../nbs/11_generator.ipynb #e31a202c
+# %% ../nbs/11_generator.ipynb #ab21a862
 @patch
 def _make_forward(self: DenoisingGenerator):
     "The way into the noise."
@@ -417,7 +417,7 @@ def _make_forward(self: DenoisingGenerator):
     self.forward_level.layout.width = "392px"
     self.forward_tab = W.VBox([_row(self.source, self.upload, self.schedule), self.timestep, _row(*(box for _, _, box in made.values())), curve])
 
-# %% ../nbs/11_generator.ipynb #937d6b1a
+# %% ../nbs/11_generator.ipynb #4eb13fd6
 @patch
 def _connect(self: DenoisingGenerator):
     "Lay out the page and tie its parts together."
@@ -438,7 +438,7 @@ def _connect(self: DenoisingGenerator):
     for control in (self.source, self.schedule, self.timestep, self.upload): control.observe(self._show_forward, "value")
     self.tabs.observe(self._show_forward, "selected_index")
 
-# %% ../nbs/11_generator.ipynb #10957a02
+# %% ../nbs/11_generator.ipynb #d8b7bc90
 def _put(image, png):
     "Show a picture."
     image.value, image.layout.visibility = png, "visible"
@@ -464,7 +464,7 @@ def _show_between(self: DenoisingGenerator):
     _put(self.one, to_png(cut(frame.x0, 7, 7)[i].resize((256, 256), Image.Resampling.NEAREST)))
     self.one_caption.value = f"{i} of 6: {round(100 * (1 - i / 6))} % {escape(self.first.value)}, {round(100 * i / 6)} % {escape(self.second.value)}"
 
-# %% ../nbs/11_generator.ipynb #58650b33
+# %% ../nbs/11_generator.ipynb #48df0365
 @patch
 def _show_forward(self: DenoisingGenerator, change=None):
     "The chosen picture at the chosen timestep."
@@ -479,7 +479,7 @@ def _show_forward(self: DenoisingGenerator, change=None):
     _put(self.forward_level, shown["level"])
     self.forward_level_caption.value = f"signal {shown['signal']:.3f} · noise {shown['noise']:.3f} · log SNR {shown['log_snr']:.2f}"
 
-# %% ../nbs/11_generator.ipynb #356769f4
+# %% ../nbs/11_generator.ipynb #4dc43d78
 @patch
 def _begin(self: DenoisingGenerator, work, *arguments):
     "Do the work in a thread, unless something is running."
@@ -507,7 +507,7 @@ def wait(self: DenoisingGenerator, timeout: float = None):
     "Until the run is done: for tests and scripts."
     if self._thread: self._thread.join(timeout)
 
-# %% ../nbs/11_generator.ipynb #e93909d3
+# %% ../nbs/11_generator.ipynb #e64a14ce
 @patch
 def settings(self: DenoisingGenerator) -> dict: # arguments of `TextToImage.__call__`
     "What the controls say."
@@ -527,7 +527,7 @@ def _progress(self: DenoisingGenerator, frame, total, began):
     left = (time.perf_counter() - began) / done * (total - done)
     self.state.value = f"Step {done} of {total} · t = {frame.timestep} · {left:.0f} s left"
 
-# %% ../nbs/11_generator.ipynb #6db905d8
+# %% ../nbs/11_generator.ipynb #bf5140f0
 @patch
 def _draw(self: DenoisingGenerator, settings):
     "The run: show every frame as it is made, then make it ready to be watched and kept."
@@ -557,7 +557,7 @@ def _ready_to_watch(self: DenoisingGenerator):
     files = self.files()
     self.keep.value = "Keep: " + "".join(_link(name, content) for name, content in files.items())
 
-# %% ../nbs/11_generator.ipynb #985bcc60
+# %% ../nbs/11_generator.ipynb #5e23d2c0
 KINDS = dict(png=("image/png", "picture"), gif=("image/gif", "animation"), json=("application/json", "settings"))
 
 def _link(name, content):
@@ -577,7 +577,7 @@ def files(self: DenoisingGenerator) -> dict: # name: bytes
                                      f"{name}.json": json.dumps(recipe, indent=1, ensure_ascii=False).encode()}
     return self._made
 
-# %% ../nbs/11_generator.ipynb #92400d64
+# %% ../nbs/11_generator.ipynb #804839c3
 @patch
 def start_between(self: DenoisingGenerator):
     "Draw what lies between the two prompts, in the background."
@@ -595,7 +595,7 @@ def _draw_between(self: DenoisingGenerator, settings):
         if self._stop.is_set(): break
     self.state.value = f"{frame.index + 1} steps in {time.perf_counter() - began:.1f} s."
 
-# %% ../nbs/11_generator.ipynb #6eafda99
+# %% ../nbs/11_generator.ipynb #7775f2d6
 ANSWERS, STREAMS = ("about", "words", "forward", "animation"), ("frames", "between")
 
 def serve_painter(
@@ -624,7 +624,7 @@ def _answer(painter, connection):
             except Exception as e: connection.send(("error", str(e) if isinstance(e, (ValueError, OSError)) else f"{type(e).__name__}: {e}"))
         except (EOFError, OSError): pass
 
-# %% ../nbs/11_generator.ipynb #aae0d8d3
+# %% ../nbs/11_generator.ipynb #c608f469
 class DistantPainter:
     "A `Painter` in another process: same methods, same answers."
     def __init__(self,
@@ -653,7 +653,7 @@ class DistantPainter:
     def frames(self, **arguments): return self._ask("frames", arguments)
     def between(self, **arguments): return self._ask("between", arguments)
 
-# %% ../nbs/11_generator.ipynb #cbf330cc
+# %% ../nbs/11_generator.ipynb #ee29fe30
 def _painter_process(checkpoint, key, pipe):
     "Load, report, paint; the parent's end of the pipe closing is the signal to go."
     from multiprocessing.connection import Listener
@@ -678,7 +678,7 @@ def _start_painter(checkpoint):
     if kind == "error": raise ValueError(value)
     return value, key, ours
 
-# %% ../nbs/11_generator.ipynb #b77a91f3
+# %% ../nbs/11_generator.ipynb #6efbdebe
 PAGE = """import json, os
 from t2i_diffusion.generator import DenoisingGenerator, DistantPainter
 address, key = json.loads(os.environ.pop("T2I_PAINTER"))
@@ -703,7 +703,7 @@ def voila_config(host, port, idle=1200):
     c.MappingKernelManager.update(cull_idle_timeout=idle, cull_interval=60, cull_connected=True)
     return c
 
-# %% ../nbs/11_generator.ipynb #c70c883b
+# %% ../nbs/11_generator.ipynb #2cc84041
 def _refuse(message):
     "One line on stderr, and exit status 2."
     print("t2i_web:", " ".join(str(message).split()), file=sys.stderr)
@@ -727,7 +727,7 @@ def _check_web(host, port, checkpoint):
     except OSError as e: raise ValueError(f"can't listen on {host}:{port} ({e.strerror}): is another page running there? Try --port {port % 65535 + 1}") from None
     read_checkpoint_config(checkpoint_folder(checkpoint))
 
-# %% ../nbs/11_generator.ipynb #9f04bcb6
+# %% ../nbs/11_generator.ipynb #4e4a2c65
 @call_parse
 def t2i_web(
     host: Param("The address to listen on; 0.0.0.0 lets other machines in.", str) = "127.0.0.1",

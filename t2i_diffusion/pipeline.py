@@ -7,7 +7,7 @@ __all__ = ['CHECKPOINTS', 'DEFAULT_CHECKPOINT', 'SAMPLER_NAMES', 'DEFAULTS', 'sh
            'read_checkpoint_config', 'TextToImage', 'picture_seed', 'fresh_seed', 'sampling_settings',
            'TextToImageOutput', 'slug', 'save_pictures', 'writable_folder', 'unfamiliar', 't2i_generate']
 
-# %% ../nbs/09_pipeline.ipynb #427989db
+# %% ../nbs/09_pipeline.ipynb #8f44cb12
 import hashlib, json, math, os, re, sys, tempfile, time
 from dataclasses import dataclass
 from itertools import count
@@ -19,7 +19,7 @@ from fastcore.basics import patch
 from fastcore.meta import delegates
 from fastcore.script import Param, call_parse
 
-# %% ../nbs/09_pipeline.ipynb #ff57994b
+# %% ../nbs/09_pipeline.ipynb #b97c617b
 CHECKPOINTS = Path(t2i_diffusion.__file__).parent / "checkpoints"
 DEFAULT_CHECKPOINT = "photos-64"
 
@@ -27,7 +27,7 @@ def shipped_checkpoints() -> list[str]:
     "The names of the checkpoints that come with the package."
     return sorted(config.parent.name for config in CHECKPOINTS.glob("*/config.json"))
 
-# %% ../nbs/09_pipeline.ipynb #ce855f32
+# %% ../nbs/09_pipeline.ipynb #540001c3
 def checkpoint_folder(
     checkpoint: str = None, # a name from `shipped_checkpoints`, a folder, or a Hub id "owner/name"; None is the default
     **hub, # for a Hub id: revision, token, cache_dir, local_files_only, endpoint
@@ -42,7 +42,7 @@ def checkpoint_folder(
     raise FileNotFoundError(f"there is no checkpoint {name!r}: give a folder with config.json and model.safetensors, a Hub id such as owner/name, "
                             f"or one that comes with the package ({', '.join(shipped_checkpoints()) or 'none is installed'}).")
 
-# %% ../nbs/09_pipeline.ipynb #da418835
+# %% ../nbs/09_pipeline.ipynb #de838cea
 def read_checkpoint_config(
     folder, # as found by `checkpoint_folder`
 ) -> dict: # what config.json says
@@ -59,7 +59,7 @@ def read_checkpoint_config(
     if missing: raise ValueError(f"{Path(folder) / 'config.json'} lacks {', '.join(missing)}: is it the config of another kind of model?")
     return config
 
-# %% ../nbs/09_pipeline.ipynb #2a37efd1
+# %% ../nbs/09_pipeline.ipynb #0776f42d
 class TextToImage:
     "From prompts to pictures: a network, the noise schedule it was trained with, and a text encoder."
     def __init__(self,
@@ -73,7 +73,7 @@ class TextToImage:
 
     def __repr__(self): return f"TextToImage({self.config.get('dataset', 'unknown data')}, {self.image_size}×{self.image_size}, {self.device}, {self.dtype})"
 
-# %% ../nbs/09_pipeline.ipynb #7fa968e8
+# %% ../nbs/09_pipeline.ipynb #089c67fe
 @patch(as_prop=True)
 def device(self: TextToImage): return next(self.model.parameters()).device
 
@@ -95,7 +95,7 @@ def encoder(self: TextToImage):
     self._encoder = self._encoder or TextEncoder(self.config["text_encoder"])
     return self._encoder
 
-# %% ../nbs/09_pipeline.ipynb #60919e5d
+# %% ../nbs/09_pipeline.ipynb #bf858bab
 @patch
 def to(self: TextToImage,
     device=None, # "cpu", "cuda", "mps" or a `torch.device`; None stays
@@ -106,7 +106,7 @@ def to(self: TextToImage,
     except (RuntimeError, AssertionError) as e: raise ValueError(f"the device {str(device)!r} can't be used here ({str(e).splitlines()[0]}): try 'cpu'.") from None
     return self
 
-# %% ../nbs/09_pipeline.ipynb #31cfb6e6
+# %% ../nbs/09_pipeline.ipynb #a325b331
 @patch(cls_method=True)
 def from_pretrained(cls: TextToImage,
     checkpoint: str = None, # a shipped name, a folder or a Hub id; None is the one inside the package
@@ -120,7 +120,7 @@ def from_pretrained(cls: TextToImage,
     from t2i_diffusion.conditional_unet import load_model
     return cls(*load_model(folder)).to(device, dtype)
 
-# %% ../nbs/09_pipeline.ipynb #c4cd539a
+# %% ../nbs/09_pipeline.ipynb #01bd9992
 @patch
 def save_pretrained(self: TextToImage,
     folder, # made if missing
@@ -144,7 +144,7 @@ def push_to_hub(self: TextToImage,
         api.create_repo(repo_id, exist_ok=True)
         return api.upload_folder(repo_id=repo_id, folder_path=folder)
 
-# %% ../nbs/09_pipeline.ipynb #0a705591
+# %% ../nbs/09_pipeline.ipynb #be701ce9
 def picture_seed(
     seed: int, # of the call, any whole number
     index: int, # which of its pictures, from 0
@@ -156,7 +156,7 @@ def fresh_seed() -> int:
     "A seed that nobody chose, short enough to write down."
     return int.from_bytes(os.urandom(4), "big")
 
-# %% ../nbs/09_pipeline.ipynb #9e1b34e6
+# %% ../nbs/09_pipeline.ipynb #8a8b92ba
 SAMPLER_NAMES = ("dpmpp_2m", "ddim", "ddpm")
 DEFAULTS = dict(sampler="dpmpp_2m", num_inference_steps=20, guidance_scale=3.0, guidance_rescale=0.0, eta=0.0, clip_sample=True)
 
@@ -182,7 +182,7 @@ def sampling_settings(
     if s["eta"] and s["sampler"] != "ddim": raise ValueError(f"eta belongs to the sampler ddim; {s['sampler']} has none.")
     return s
 
-# %% ../nbs/09_pipeline.ipynb #c97b2842
+# %% ../nbs/09_pipeline.ipynb #63d06a28
 def _strings(value, name):
     "A list of strings, from a string or a list of them."
     values = list(value) if isinstance(value, (list, tuple)) else [value]
@@ -213,7 +213,7 @@ def stream(self: TextToImage,
     seed = fresh_seed() if seed is None else _whole(seed, "seed", -math.inf)
     return self._run(prompts, negatives * (len(prompts) // len(negatives)), each, seed, batch_size, **settings)
 
-# %% ../nbs/09_pipeline.ipynb #6972a053
+# %% ../nbs/09_pipeline.ipynb #a806481b
 @patch
 def _start(self: TextToImage, text, negative, streams, sampler, eta, **settings):
     "One sampler for one batch: its steps, a picture for each text and its stream of noise."
@@ -235,7 +235,7 @@ def _run(self: TextToImage, prompts, negatives, each, seed, batch_size, **settin
     runs = [start(slice(i, i + batch_size)) for i in range(0, len(which), batch_size)]
     return (SampleStep(s[0].index, s[0].timestep, torch.cat([b.x_t for b in s]), torch.cat([b.x0 for b in s])) for s in zip(*runs))
 
-# %% ../nbs/09_pipeline.ipynb #9a1d8827
+# %% ../nbs/09_pipeline.ipynb #1b60d5ee
 @dataclass
 class TextToImageOutput:
     "What a call of the pipeline gives back."
@@ -261,12 +261,12 @@ def __call__(self: TextToImage,
     for step in tqdm(steps, total=total, disable=not progress): pass
     return TextToImageOutput(to_pil(step.x0), [p for p in _strings(prompt, "prompt") for _ in range(num_images_per_prompt)], seed)
 
-# %% ../nbs/09_pipeline.ipynb #63f5cf7a
+# %% ../nbs/09_pipeline.ipynb #ac60990b
 def slug(prompt: str) -> str:
     "The prompt as a part of a file name: letters and digits of any language, the rest underscores, at most 40 characters."
     return re.sub(r"[^\w]+|_+", "_", prompt.lower()).strip("_")[:40].strip("_") or "prompt"
 
-# %% ../nbs/09_pipeline.ipynb #49826767
+# %% ../nbs/09_pipeline.ipynb #6caf57e7
 def save_pictures(
     steps, # what `TextToImage.stream` yields
     num_inference_steps: int, # how many there will be
@@ -288,7 +288,7 @@ def save_pictures(
     save_gif(gif, frames, fps=8, hold=2.5, scale=max(1, gif_width // frames[0].width))
     return png, gif
 
-# %% ../nbs/09_pipeline.ipynb #aa4c6763
+# %% ../nbs/09_pipeline.ipynb #7f165c47
 def writable_folder(
     output_dir=None, # None is output_ImageNet where there is such a folder, else the current one
 ) -> Path: # it need not exist yet, but could be made
@@ -299,16 +299,18 @@ def writable_folder(
     except OSError as e: raise OSError(f"can't write to the folder {folder} ({e.strerror}): choose another one with --output_dir.") from None
     return folder
 
-# %% ../nbs/09_pipeline.ipynb #6957ee12
+# %% ../nbs/09_pipeline.ipynb #2e8a86cb
 def unfamiliar(
     prompt: str,
     known: list, # what the model was trained to draw
 ) -> bool:
-    "True if no word of three letters or more, of those that the model knows, occurs in the prompt."
-    words = {w for name in known for w in re.findall(r"\w{3,}", name.lower())}
-    return bool(known) and not any(w in prompt.lower() for w in words)
+    "True if no word of three letters or more, of those that the model knows and of their kinds, occurs in the prompt."
+    from t2i_diffusion.data import imagenet_classes
+    kinds = [name for c in imagenet_classes().values() if c.name in known for kind in c.kinds for name in kind.names]
+    words = {w for name in [*known, *kinds] for w in re.findall(r"\w{3,}", name.lower())}
+    return bool(known) and not any(re.search(rf"\b{w}(e?s)?\b", prompt.lower()) for w in words)
 
-# %% ../nbs/09_pipeline.ipynb #99623f50
+# %% ../nbs/09_pipeline.ipynb #5e1a1e7b
 def _refuse(message):
     "One line on stderr, and exit status 2."
     print("t2i_generate:", " ".join(str(message).split()), file=sys.stderr)
@@ -321,7 +323,7 @@ def _number(kind, name):
         except ValueError: _refuse(f"{text!r} is not a {name}.")
     return parse
 
-# %% ../nbs/09_pipeline.ipynb #ffff3810
+# %% ../nbs/09_pipeline.ipynb #f1025517
 def _prepare(prompts, num_images, scale, checkpoint, output_dir, **asked):
     "All checks that need nothing slow; gives the settings, the checkpoint's folder and where to save."
     if not prompts: raise ValueError('give at least one prompt in quotes, such as: t2i_generate "a goldfish"')
@@ -333,7 +335,7 @@ def _prepare(prompts, num_images, scale, checkpoint, output_dir, **asked):
     folder = checkpoint_folder(checkpoint)
     return sampling_settings(read_checkpoint_config(folder), **asked), folder, output
 
-# %% ../nbs/09_pipeline.ipynb #b3ea84d8
+# %% ../nbs/09_pipeline.ipynb #3c17ef50
 def _draw(prompts, num_images, seed, negative_prompt, scale, device, settings, folder, output):
     "The slow part: load, draw each prompt, save, and say where."
     from tqdm import tqdm
@@ -350,7 +352,7 @@ def _draw(prompts, num_images, seed, negative_prompt, scale, device, settings, f
         taken.add(name)
         for path in save_pictures(tqdm(stream, prompt, steps), steps, output, name, scale): print(path)
 
-# %% ../nbs/09_pipeline.ipynb #ab2b2d86
+# %% ../nbs/09_pipeline.ipynb #b812daad
 @call_parse
 def t2i_generate(
     prompts: Param("What to draw, in quotes. Several prompts may be given, each in quotes of its own.", str, nargs="*"),
