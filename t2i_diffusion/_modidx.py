@@ -494,6 +494,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/t2i_diffusion', 'doc_host'
                                                                                                 't2i_diffusion/pipeline.py'),
                                         't2i_diffusion.pipeline.TextToImage.image_size': ( 'pipeline.html#texttoimage.image_size',
                                                                                            't2i_diffusion/pipeline.py'),
+                                        't2i_diffusion.pipeline.TextToImage.known': ( 'pipeline.html#texttoimage.known',
+                                                                                      't2i_diffusion/pipeline.py'),
                                         't2i_diffusion.pipeline.TextToImage.prompts': ( 'pipeline.html#texttoimage.prompts',
                                                                                         't2i_diffusion/pipeline.py'),
                                         't2i_diffusion.pipeline.TextToImage.push_to_hub': ( 'pipeline.html#texttoimage.push_to_hub',

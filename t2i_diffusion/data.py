@@ -334,9 +334,9 @@ def imagenet_classes() -> dict[str, ClassName]: # wnid -> ClassName, in ImageNet
     from importlib.resources import files
     table = files("t2i_diffusion").joinpath("imagenet_classes.tsv").read_text(encoding="utf-8")
     rows = {row["wnid"]: row for row in csv.DictReader((line for line in table.splitlines() if not line.startswith("#")), delimiter="\t", quoting=csv.QUOTE_NONE)}
-    entry = lambda row: ClassName(row["wnid"], list(dict.fromkeys([row["name"], *row["synonyms"].split(", ")])), descriptions(row["definition"]))
-    def kinds(row): return [entry(parent := rows[row["parent"]]), *kinds(parent)] if row["parent"] else []
-    return {wnid: replace(entry(row), kinds=kinds(row)) for wnid, row in rows.items() if row["index"]}
+    entries = {wnid: ClassName(wnid, list(dict.fromkeys([row["name"], *row["synonyms"].split(", ")])), descriptions(row["definition"])) for wnid, row in rows.items()}
+    def climb(wnid): return [entries[wnid], *climb(rows[wnid]["parent"])] if wnid else []
+    return {wnid: replace(entries[wnid], kinds=climb(row["parent"])) for wnid, row in rows.items() if row["index"]}
 
 # %% ../nbs/06_data.ipynb #2d1ba4eb
 def class_name(

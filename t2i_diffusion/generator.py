@@ -143,7 +143,7 @@ def about(self: Painter) -> dict:
     "What a page must know before it draws."
     from t2i_diffusion.data import article
     ideas = [p if re.match("an? ", p) else f"{article(p)} {p}" for p in self.pipe.prompts]
-    return dict(checkpoint=self.checkpoint, prompts=self.pipe.prompts, ideas=ideas, sampling=sampling_settings(self.pipe.config),
+    return dict(checkpoint=self.checkpoint, prompts=self.pipe.prompts, known=self.pipe.known, ideas=ideas, sampling=sampling_settings(self.pipe.config),
                 num_train_timesteps=self.pipe.schedule.num_train_timesteps, schedule=self.pipe.config["schedule"]["name"],
                 image_size=self.pipe.image_size, attention=any(self.pipe.model.config.cross_attention))
 
@@ -542,7 +542,7 @@ def _draw(self: DenoisingGenerator, settings):
         if self._stop.is_set(): break
     done, seconds = len(self._run), time.perf_counter() - began
     self.state.value = f"Stopped after step {done} of {total}." if done < total else f"{done} steps in {seconds:.1f} s."
-    if unfamiliar(settings["prompt"], self._facts["prompts"]):
+    if unfamiliar(settings["prompt"], self._facts["known"]):
         self._say(f"This model has learned {', '.join(self._facts['prompts'][:4])} and the like; your prompt names none of these, so what comes may be something else.")
     self._ready_to_watch()
 

@@ -89,6 +89,13 @@ def prompts(self: TextToImage) -> list:
     return self.config.get("prompts", [])
 
 @patch(as_prop=True)
+def known(self: TextToImage) -> list:
+    "The same, and what these are kinds of."
+    from t2i_diffusion.data import imagenet_classes
+    classes = [c for c in imagenet_classes().values() if c.name in self.prompts]
+    return self.prompts + [name for c in classes for kind in c.kinds for name in kind.names]
+
+@patch(as_prop=True)
 def encoder(self: TextToImage):
     "The text encoder, loaded when it is first asked for."
     from t2i_diffusion.text_conditioning import TextEncoder
@@ -302,12 +309,10 @@ def writable_folder(
 # %% ../nbs/09_pipeline.ipynb #2e8a86cb
 def unfamiliar(
     prompt: str,
-    known: list, # what the model was trained to draw
+    known: list, # what the model can name, as `TextToImage.known` has it
 ) -> bool:
-    "True if no word of three letters or more, of those that the model knows and of their kinds, occurs in the prompt."
-    from t2i_diffusion.data import imagenet_classes
-    kinds = [name for c in imagenet_classes().values() if c.name in known for kind in c.kinds for name in kind.names]
-    words = {w for name in [*known, *kinds] for w in re.findall(r"\w{3,}", name.lower())}
+    "True if no word of three letters or more, of those that the model knows, occurs in the prompt."
+    words = {w for name in known for w in re.findall(r"\w{3,}", name.lower())}
     return bool(known) and not any(re.search(rf"\b{w}(e?s)?\b", prompt.lower()) for w in words)
 
 # %% ../nbs/09_pipeline.ipynb #5e1a1e7b
@@ -345,7 +350,7 @@ def _draw(prompts, num_images, seed, negative_prompt, scale, device, settings, f
     pipe.encoder.encode([*prompts, negative_prompt])
     taken, steps = set(), settings["num_inference_steps"]
     for prompt in prompts:
-        if unfamiliar(prompt, pipe.prompts):
+        if unfamiliar(prompt, pipe.known):
             print(f"Note: this model was trained on {', '.join(pipe.prompts[:10])}{' and more' * (len(pipe.prompts) > 10)}; {prompt!r} names none of them.")
         stream = pipe.stream(prompt, num_images, negative_prompt=negative_prompt, seed=seed, **settings)
         name = next(name for n in count(1) if (name := slug(prompt) + f"_{n}" * (n > 1)) not in taken)
