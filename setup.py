@@ -10,7 +10,7 @@ setup(
     name=cfg["lib_name"], version=cfg["version"], description=cfg["description"], keywords=cfg["keywords"], author=cfg["author"],
     long_description=Path("README.md").read_text(encoding="utf-8"), long_description_content_type="text/markdown",
     license="Apache-2.0", license_files=["LICENSE"],
-    packages=[cfg["lib_name"]], package_data={cfg["lib_name"]: ["*.tsv", "checkpoints/*/*", "classifiers/*/*"]},
+    packages=[cfg["lib_name"]], package_data={cfg["lib_name"]: ["*.tsv", "pretrained/*/*", "classifiers/*/*"]},
     python_requires=f">={cfg['min_python']}", install_requires=cfg["requirements"].split(),
     extras_require={"dev": cfg["dev_requirements"].split(), "fid": cfg["fid_requirements"].split()},
     entry_points={"console_scripts": cfg["console_scripts"].split()},

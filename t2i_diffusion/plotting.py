@@ -86,14 +86,14 @@ def _image_axes(rows, columns, size, gap=6, above=0, top=0, left=0, dpi=DPI):
         axis.set_axis_off()
     return figure, figure.axes
 
-# %% ../nbs/library/plotting.ipynb #8ecfd347
+# %% ../nbs/library/plotting.ipynb #25ad0f57
 def _lines(labels, font_size): # pixels that the highest label needs
     lines = max((label.count("\n") + 1 for label in labels if label), default=0)
-    return int(lines * font_size * DPI / 72 * 1.2) + 6 if lines else 0
+    return int(lines * font_size * DPI / 72 * 1.25) + 8 if lines else 0
 
 def _letters(labels, font_size): # pixels that the widest label needs
     letters = max((len(line) for label in labels for line in label.split("\n")), default=0)
-    return int(letters * font_size * DPI / 72 * 0.56) + 10 if letters else 0
+    return int(letters * font_size * DPI / 72 * 0.6) + 12 if letters else 0
 
 def _strings(labels, count, name):
     labels = [str(label) for label in labels]
@@ -142,13 +142,13 @@ def show_images(
                                      ha="right", va="center", fontsize=font_size)
     return figure
 
-# %% ../nbs/library/plotting.ipynb #ea218a6f
+# %% ../nbs/library/plotting.ipynb #44e9ae61
 def log_snr_timesteps(
     schedule, # a `NoiseSchedule`, or anything with `signal` [T] and `sigma` [T]
     n: int = 8, # how many
-    limit: float = 6.0, # the range of log-SNR, from `limit` down to `-limit`
+    limit: float = 5.0, # the range of log-SNR, from `limit` down to `-limit`
 ): # tensor of integers [n], ascending
-    "Timesteps evenly spaced in log(signal² / sigma²), where the image visibly changes: by 2.35 each in amplitude."
+    "Timesteps evenly spaced in log(signal² / sigma²), where the image visibly changes: eight of them are a factor of 2 apart in amplitude."
     import torch
     signal, sigma = schedule.signal.double().abs(), schedule.sigma.double()
     log_snr = 2 * (signal.clamp(min=1e-12).log() - sigma.clamp(min=1e-12).log())
