@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
 
-# %% ../nbs/03_unet_blocks.ipynb #782d7651
+# %% ../nbs/03_unet_blocks.ipynb #9561a308
 def timestep_embedding(
     timesteps: Tensor, # one timestep an image, [B]
     dim: int, # width of the embedding, even
@@ -26,7 +26,7 @@ def timestep_embedding(
     angles = timesteps[:, None].float() * frequencies
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
-# %% ../nbs/03_unet_blocks.ipynb #044b9259
+# %% ../nbs/03_unet_blocks.ipynb #bdc170a7
 def group_norm(
     channels: int, # channels of the features, a multiple of 4
     affine: bool = True, # learn a scale and a shift for each channel
@@ -36,7 +36,6 @@ def group_norm(
         raise ValueError(f"channels must be a multiple of 4, to form groups; got {channels}.")
     return nn.GroupNorm(math.gcd(channels // 4, 32), channels, affine=affine)
 
-# %% ../nbs/03_unet_blocks.ipynb #dccda196
 def zero_init(
     layer: nn.Module, # the last layer of a residual branch
 ) -> nn.Module: # the same layer, all its parameters zero
@@ -45,7 +44,7 @@ def zero_init(
         nn.init.zeros_(parameter)
     return layer
 
-# %% ../nbs/03_unet_blocks.ipynb #727adf15
+# %% ../nbs/03_unet_blocks.ipynb #edd87358
 class ResBlock(nn.Module):
     "Two convolutions with adaptive group norm (Dhariwal & Nichol 2021, arXiv:2105.05233, section 3)."
     def __init__(self,
@@ -82,7 +81,7 @@ class ResBlock(nn.Module):
         h = self.conv2(self.dropout(h))
         return self.skip(x) + h
 
-# %% ../nbs/03_unet_blocks.ipynb #7afcd447
+# %% ../nbs/03_unet_blocks.ipynb #ecf59938
 class SelfAttention(nn.Module):
     "Every position attends to every other (Vaswani et al. 2017, arXiv:1706.03762, eq. 1)."
     def __init__(self,
@@ -114,7 +113,7 @@ class SelfAttention(nn.Module):
         h = h.transpose(1, 2).flatten(2)                              # [B, HW, C], heads side by side
         return x + self.out(h).transpose(1, 2).view_as(x)
 
-# %% ../nbs/03_unet_blocks.ipynb #b64d5c91
+# %% ../nbs/03_unet_blocks.ipynb #33b0a7e7
 class Downsample(nn.Module):
     "Halve height and width by a convolution of stride 2."
     def __init__(self,
@@ -129,7 +128,6 @@ class Downsample(nn.Module):
     ) -> Tensor: # [B, out_channels, H/2, W/2]
         return self.conv(x)
 
-# %% ../nbs/03_unet_blocks.ipynb #9103f866
 class Upsample(nn.Module):
     "Double height and width: a convolution, then nearest-neighbour upsampling, at a quarter of the usual cost."
     def __init__(self,
