@@ -76,7 +76,7 @@ def _image_axes(rows, columns, size, gap=6, above=0, top=0, left=0, dpi=DPI):
     width, height = size
     across = left + columns * (width + gap) - gap
     down = top + rows * (above + height + gap) - gap
-    figure = Figure(figsize=(across / dpi, down / dpi), dpi=dpi)
+    figure = Figure(figsize=(across / dpi, down / dpi), dpi=dpi, layout="none")
     figure._repr_png_ = lambda: _small_png(figure)
     for i in range(rows * columns):
         row, column = divmod(i, columns)
