@@ -6,12 +6,20 @@ from setuptools import setup
 config = ConfigParser(delimiters=["="])
 config.read("settings.ini", encoding="utf-8")
 cfg = config["DEFAULT"]
+
+def requirements(name):
+    return cfg[name].split()
+
 setup(
     name=cfg["lib_name"], version=cfg["version"], description=cfg["description"], keywords=cfg["keywords"], author=cfg["author"],
     long_description=Path("README.md").read_text(encoding="utf-8"), long_description_content_type="text/markdown",
     license="Apache-2.0", license_files=["LICENSE"],
     packages=[cfg["lib_name"]], package_data={cfg["lib_name"]: ["*.tsv", "pretrained/*/*", "classifiers/*/*"]},
-    python_requires=f">={cfg['min_python']}", install_requires=cfg["requirements"].split(),
-    extras_require={"dev": cfg["dev_requirements"].split(), "fid": cfg["fid_requirements"].split()},
+    python_requires=f">={cfg['min_python']}", install_requires=requirements("requirements"),
+    extras_require={
+        "dev": requirements("dev_requirements") + requirements("perceptual_requirements"),
+        "fid": requirements("fid_requirements"),
+        "perceptual": requirements("perceptual_requirements"),
+    },
     entry_points={"console_scripts": cfg["console_scripts"].split()},
 )

@@ -57,7 +57,7 @@ def sampling_settings(
         raise ValueError(f"unknown sampler {settings['sampler']!r}; choose one of {', '.join(SAMPLERS)}.")
     return settings
 
-# %% ../nbs/library/pipeline.ipynb #263f3521
+# %% ../nbs/library/pipeline.ipynb #23d7dbf0
 @dataclass
 class TextToImageOutput:
     "What a call of the pipeline returns."
@@ -148,15 +148,20 @@ class TextToImage:
         "Load a checkpoint; nothing is unpickled. Raises `FileNotFoundError`, `OSError` or `ValueError` that says what to do."
         folder = checkpoint_folder(checkpoint, **hub)
         read_config(folder, ("schedule", "prediction_type", "text_encoder"))
+        from t2i_diffusion.text_conditioning import TextEncoder
         model, config = load_model(folder)
-        return cls(model, config, autoencoder=load_autoencoder(folder)).to(device, dtype)
+        cache = folder / "text_embeddings.safetensors" # of usual prompts; any other needs the encoder itself
+        encoder = TextEncoder(config["text_encoder"], cache=cache if cache.is_file() else None)
+        return cls(model, config, encoder, load_autoencoder(folder)).to(device, dtype)
 
     def save_pretrained(self,
         folder, # made if missing
         dtype=None, # of the file; None keeps the network's, `torch.float16` halves that of float32
     ):
         "Write config.json and *.safetensors: everything that is needed to load it again."
+        from t2i_diffusion.training_run import save_text_embeddings
         save_model(folder, self.model, dtype or self.dtype, self.autoencoder, **self.config)
+        save_text_embeddings(folder, self.encoder, self.prompts)
 
     def push_to_hub(self,
         repo_id: str, # "owner/name"; made if missing

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['pick_precision', 'on_cpu', 'shared_text_encoder', 'TrainingRun', 'start_accelerator', 'open_dataset', 'checkpoints',
            'save_checkpoint', 'load_checkpoint', 'differences', 'model_settings', 'checkpoint_to_resume',
-           'sample_steps', 'save_samples', 'save_results', 'train']
+           'usual_prompts', 'save_text_embeddings', 'sample_steps', 'save_samples', 'save_results', 'train']
 
-# %% ../nbs/library/training_run.ipynb #f1414682
+# %% ../nbs/library/training_run.ipynb #5aaffbd5
 import json
 import math
 import os
@@ -23,7 +23,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from .checkpoints import checkpoint_folder, load_model, load_network, make_network, read_config, save_model, save_network
+from .checkpoints import checkpoint_folder, load_model, make_network, read_config, save_model, save_network
+from .class_names import article
 from .image_data import make_dataset
 from .images import image_grid, save_gif, slug, write_atomically
 from .plotting import forward_diffusion_figure, loss_figure
@@ -264,7 +265,25 @@ def checkpoint_to_resume(
                          "give this run another name, or remove that folder.")
     return found[-1]
 
-# %% ../nbs/library/training_run.ipynb #57c031fd
+# %% ../nbs/library/training_run.ipynb #60637516
+def usual_prompts(
+    prompts: list[str], # names of classes, or captions
+) -> list[str]:
+    "What a user is most likely to type: nothing, the name, the name with its article, a photo of it."
+    usual = [""]
+    for prompt in prompts:
+        noun = prompt if re.match("an? ", prompt) else f"{article(prompt)} {prompt}"
+        usual += [prompt, noun, f"a photo of {noun}"]
+    return list(dict.fromkeys(usual))
+
+def save_text_embeddings(
+    folder, # of a model
+    encoder: TextEncoder,
+    prompts: list[str], # what the model was trained on
+):
+    "Write text_embeddings.safetensors: the embeddings of the usual prompts."
+    encoder.save_cache(Path(folder) / "text_embeddings.safetensors", usual_prompts(prompts))
+
 def sample_steps(
     run: TrainingRun,
     prompts: list[str],
@@ -300,6 +319,7 @@ def save_results(
     "The trained model, and the images that show it."
     config, folder = run.config, run.config.folder
     save_model(folder, run.ema.model, dtype=torch.float16, **run.info)
+    save_text_embeddings(folder, run.encoder, run.info["prompts"])
     count = min(3, len(run.dataset))
     x0, _ = run.dataset.batch(shuffled_indices(0, count, len(run.dataset)), torch.Generator().manual_seed(0))
     figure = forward_diffusion_figure(x0, run.schedule)
