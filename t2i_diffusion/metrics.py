@@ -6,15 +6,16 @@
 __all__ = ['top_k_accuracy', 'standard_error', 'confusion_matrix', 'class_accuracy', 'frechet_distance', 'kernel_distance',
            'inside_balls', 'precision_recall', 'half_sampling', 'nearest_neighbours', 'isolation', 'suspects',
            'ResidualBlock', 'ImageClassifier', 'augment', 'train_classifier', 'fold_batch_norms', 'ImageNetClassifier',
-           'describe']
+           'describe', 'compare_sets', 'nearer_to_training']
 
-# %% ../nbs/13_evaluation.ipynb #4d79295c
+# %% ../nbs/13_evaluation.ipynb #a556f923
 import math
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
+from .class_names import imagenet_classes
 
 # %% ../nbs/13_evaluation.ipynb #a0243305
 def top_k_accuracy(
@@ -240,7 +241,7 @@ def train_classifier(
         rate.step()
     return model.eval().requires_grad_(False)
 
-# %% ../nbs/13_evaluation.ipynb #e243bc7e
+# %% ../nbs/13_evaluation.ipynb #4731657a
 def fold_batch_norms(
     network: nn.Module,  # an EfficientNet in evaluation mode; changed in place
 ) -> nn.Module:
@@ -281,7 +282,6 @@ class ImageNetClassifier(nn.Module):
     @property
     def classes(self) -> list[str]:  # 1,000 WordNet ids
         "What the columns of its logits stand for: ImageNet's classes, sorted by WordNet id."
-        from t2i_diffusion.class_names import imagenet_classes
         return list(imagenet_classes())
 
     def features(self, x0: Tensor) -> Tensor:  # [B, 1280]
@@ -306,3 +306,31 @@ def describe(
     device = next(classifier.parameters()).device
     features = torch.cat([classifier.features(part.to(device)) for part in x0.split(batch_size)])
     return features.float().cpu(), classifier.head(features).float().cpu()
+
+# %% ../nbs/13_evaluation.ipynb #96f47bdf
+def compare_sets(
+    generated: Tensor,  # features [N, D], N at least 8
+    real: Tensor,  # features [M, D], M at least 8
+    repeats: int = 10,  # random halves for the standard errors
+) -> dict:  # name -> (value, standard error)
+    "Fréchet distance, KID, precision and recall at equal counts: the larger set is cut into parts as large as the smaller."
+    def metrics(a, b):
+        return frechet_distance(a, b), kernel_distance(a, b), *precision_recall(a, b)
+
+    n = min(len(generated), len(real))
+    parts = len(generated) // n
+    values = torch.tensor([metrics(part, real[:n]) for part in generated[: parts * n].split(n)])
+    errors = half_sampling(metrics, generated[:n], real[:n], repeats=repeats)
+    names = ("frechet", "kid", "precision", "recall")
+    return dict(zip(names, zip(values.mean(0).tolist(), errors)))
+
+# %% ../nbs/13_evaluation.ipynb #4deb9ae4
+def nearer_to_training(
+    images: Tensor,  # vectors of the images in question [N, D]: pixels or features
+    training: Tensor,  # vectors of training images [T, D]
+    held_out: Tensor,  # vectors of real images that were not trained on [M, D]
+) -> Tensor:  # True where the nearest real image is a training image, [N]
+    "The data-copying test: for T = M and no memorisation, True half of the time (after Meehan et al. 2020, arXiv:2004.05675)."
+    to_training, _ = nearest_neighbours(images, training)
+    to_held_out, _ = nearest_neighbours(images, held_out)
+    return (to_training < to_held_out)[:, 0]
