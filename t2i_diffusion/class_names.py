@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import lru_cache
 
-# %% ../nbs/library/class_names.ipynb #1c8a4006
+# %% ../nbs/library/class_names.ipynb #67c34ff3
 @dataclass
 class ClassName:
     "One class of images: what its folder or label is called, and what people call it."
     key: str # a wnid, a folder's name or a label
     names: list[str] # synonyms, the usual one first
     descriptions: list[str] = field(default_factory=list) # what it is, without naming it
-    hypernyms: list["ClassName"] = field(default_factory=list) # more general concepts, the nearest first; these have none
+    hypernyms: list["ClassName"] = field(default_factory=list) # more general concepts, the nearest first
 
     @property
     def name(self) -> str:
@@ -48,7 +48,7 @@ def descriptions(
     short = re.split(tail, phrase)[0]
     return [text for text in dict.fromkeys([short, phrase]) if text]
 
-# %% ../nbs/library/class_names.ipynb #a4035f4d
+# %% ../nbs/library/class_names.ipynb #431bfd37
 @lru_cache
 def imagenet_classes() -> dict[str, ClassName]: # wnid -> ClassName, in ImageNet's order
     "The 1000 classes of ImageNet, from the table inside the package."
@@ -64,7 +64,8 @@ def imagenet_classes() -> dict[str, ClassName]: # wnid -> ClassName, in ImageNet
 
     def climb(wnid): # from a concept to the most general one
         return [concepts[wnid], *climb(rows[wnid]["parent"])] if wnid else []
-    return {w: replace(concepts[w], hypernyms=climb(row["parent"])) for w, row in rows.items() if row["index"]}
+    classes = [wnid for wnid, row in rows.items() if row["index"]]
+    return {wnid: replace(concepts[wnid], hypernyms=climb(rows[wnid]["parent"])) for wnid in classes}
 
 # %% ../nbs/library/class_names.ipynb #7a3ad703
 def class_name(
@@ -76,7 +77,7 @@ def class_name(
     names = [name.strip() for name in key.replace("_", " ").split(",") if name.strip()]
     return ClassName(key, names or [key])
 
-# %% ../nbs/library/class_names.ipynb #da461a39
+# %% ../nbs/library/class_names.ipynb #4545ed7f
 def _suggestion(name, by_name, available):
     near = [n for n in by_name if name.lower() in n.split()] + get_close_matches(name.lower(), by_name, n=4)
     if near:
@@ -88,7 +89,7 @@ def select_classes(
     wanted: list[str] | None = None, # names, synonyms or wnids; None takes all
     where: str = "the source", # for the message
 ) -> list[ClassName]: # in the order of `wanted`
-    "Find classes by any of their names. Raises `ValueError`, with close matches, for an unknown or ambiguous name."
+    "Find classes by any of their names. Raises `ValueError`, with close matches, for an unknown or shared name."
     if wanted is None:
         return list(available)
     if isinstance(wanted, str) or not len(wanted):

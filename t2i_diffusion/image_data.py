@@ -34,7 +34,7 @@ from .class_names import ClassName, class_captions, class_name, imagenet_classes
 from .images import from_uint8
 from .shapes import ShapesDataset
 
-# %% ../nbs/library/image_data.ipynb #f3071949
+# %% ../nbs/library/image_data.ipynb #f7fd0759
 MIN_SIDE = 8 # pixels
 
 def _grey_to_8_bits(image):
@@ -48,7 +48,7 @@ def decode_image(
     data: bytes | str | Path | Image.Image, # an encoded image, its file, or the image
     image_size: int, # height and width
 ) -> np.ndarray: # uint8 [image_size, image_size, 3]
-    "RGB: upright, on white, short side resized with antialiasing, centre cropped. Raises `ValueError` below 8 pixels a side."
+    "RGB: upright, on white, resized with antialiasing, centre cropped. Raises `ValueError` below 8 pixels a side."
     image = data
     if not isinstance(data, Image.Image):
         image = Image.open(io.BytesIO(data) if isinstance(data, bytes) else data)
@@ -67,7 +67,7 @@ def decode_image(
         image = ImageOps.fit(image, (image_size, image_size), Image.Resampling.BICUBIC)
     return np.array(image)
 
-# %% ../nbs/library/image_data.ipynb #b4a6d4c3
+# %% ../nbs/library/image_data.ipynb #4cb311a7
 @dataclass
 class Source:
     "Where images come from: a table, and what its labels mean."
@@ -75,8 +75,8 @@ class Source:
     where: str # for messages
     key: str # changes when the images do
     data: object # `Dataset` or `IterableDataset`
-    labels: list = field(default_factory=list) # of `ClassName`, or of lists of captions (these are found while reading)
-    number: dict | None = None # value in the label column -> index into `labels`; None where labels are captions
+    labels: list = field(default_factory=list) # of `ClassName`, or of lists of captions, which grow while reading
+    number: dict | None = None # value in the label column -> index into `labels`; None for captions
     image: str = "image" # the column with images, encoded
     label: str = "label" # the column that says what they are
     max_images: int | None = None # how many rows to take, at most
@@ -86,7 +86,7 @@ class Source:
         self._found = {} # captions seen so far -> index into `labels`
 
     def rows(self):
-        "Yields (index into `labels`, the image's name, what `decode_image` takes, a function that fetches it, or an error)."
+        "Yields (index into `labels`, the image's name, what `decode_image` takes or a function for it or an error)."
         taken, first = 0, 0
         table = self.data.select_columns([self.image, self.label]).with_format("arrow")
         for part in table.iter(256): # Arrow's own format: only what is chosen becomes Python objects
@@ -146,7 +146,7 @@ def cache_home() -> Path:
 def _digest(*parts) -> str:
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
-# %% ../nbs/library/image_data.ipynb #3efdbc02
+# %% ../nbs/library/image_data.ipynb #02d7fc11
 ADVICE = "make room, pass cache_dir=… or set T2I_CACHE to a larger disk, or lower max_images"
 
 def cached_folder(
@@ -155,22 +155,26 @@ def cached_folder(
     cache_dir: str | Path | None = None, # None: `cache_home()`
     need: int = 0, # bytes that it will take, as far as that is known
 ) -> Path:
-    "A folder that is filled once, whole or not at all. Raises `OSError` where there is no room or no permission."
+    "A folder that is filled once, whole or not at all. Raises `OSError` for no room or no permission."
     from filelock import FileLock
     home = Path(cache_dir or cache_home()).expanduser()
     folder = home / name
     if folder.is_dir():
         return folder
+    _make_home(home)
+    with FileLock(f"{folder}.lock"):
+        if not folder.is_dir():
+            _fill_alone(home, folder, fill, need)
+    return folder
+
+def _make_home(home):
+    "Make the cache's folder, or say why that is impossible."
     try:
         home.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=home).close()
     except OSError as error:
         raise OSError(error.errno, f"cannot write to the cache folder {home} ({error.strerror}); "
                       "pass cache_dir=… or set T2I_CACHE to a folder with room") from None
-    with FileLock(f"{folder}.lock"):
-        if not folder.is_dir():
-            _fill_alone(home, folder, fill, need)
-    return folder
 
 def _fill_alone(home, folder, fill, need):
     "Fill under a temporary name, then rename."
@@ -219,7 +223,7 @@ def _map_in_order(function, rows, workers):
     finally:
         pool.shutdown(cancel_futures=True)
 
-# %% ../nbs/library/image_data.ipynb #e1335f7c
+# %% ../nbs/library/image_data.ipynb #5f19f2e1
 def _decode_all(source, image_size, file):
     "Append the pixels of all rows to a file; returns labels, what was skipped and why, and a running digest."
     from tqdm import tqdm
@@ -265,14 +269,14 @@ def build_cache(
     image_size: int = 64, # height and width
     cache_dir: str | Path | None = None, # None: `cache_home()`
 ) -> Path: # the folder of the cache
-    "Decode a source, unless that has been done. Raises `OSError` where there is no room, `ValueError` for no readable image."
+    "Decode a source, unless that has been done. Raises `OSError` for no room, `ValueError` for no readable image."
     if image_size < MIN_SIDE:
         raise ValueError(f"image_size must be at least {MIN_SIDE}, got {image_size}.")
     name = f"{source.name}-{image_size}-{_digest(source.key, image_size)}"
     fill = partial(_fill_cache, source, image_size)
     return cached_folder(name, fill, cache_dir, need=(source.total or 0) * image_size**2 * 3)
 
-# %% ../nbs/library/image_data.ipynb #d643ccdd
+# %% ../nbs/library/image_data.ipynb #19c5919a
 OWN = 2 / 3 # share of captions that are about the class itself, where there are others
 
 class ImageDataset:
@@ -288,7 +292,8 @@ class ImageDataset:
         if (self.folder / "pixels.u8").stat().st_size != math.prod(shape):
             raise ValueError(f"the cache {self.folder} is damaged; delete it and it will be made again.")
         self.pixels = np.memmap(self.folder / "pixels.u8", dtype=np.uint8, mode="r", shape=shape)
-        self.labels = torch.from_numpy(np.fromfile(self.folder / "labels.i32", dtype=np.int32).astype(np.int64))
+        labels = np.fromfile(self.folder / "labels.i32", dtype=np.int32)
+        self.labels = torch.from_numpy(labels.astype(np.int64))
 
         # Words are not cached: a new caption need not decode the images again.
         self.class_names = [replace(class_name(c["key"]), names=c["names"]) for c in meta["classes"]]
@@ -316,8 +321,9 @@ class ImageDataset:
         return Image.fromarray(self.pixels[i]), self.captions[self.ids[self.start[self.labels[i]]]]
 
     def __repr__(self):
-        size = f"{len(self):,} images {self.image_size}×{self.image_size}"
-        return f"ImageDataset({self.name}: {size}, {len(self.class_names)} classes, {len(self.captions)} captions)"
+        images = f"{len(self):,} images {self.image_size}×{self.image_size}"
+        words = f"{len(self.class_names)} classes, {len(self.captions)} captions"
+        return f"ImageDataset({self.name}: {images}, {words})"
 
     def caption_ids(self,
         indices: Tensor, # integers [B] in 0 … len-1
@@ -341,7 +347,7 @@ class ImageDataset:
         indices = torch.as_tensor(indices).long()
         return from_uint8(self.pixels[indices.numpy()]), self.caption_ids(indices, generator)
 
-# %% ../nbs/library/image_data.ipynb #7e6be492
+# %% ../nbs/library/image_data.ipynb #684b52b8
 class LatentDataset:
     "The latents of an `ImageDataset`, with its captions."
     def __init__(self,
@@ -390,8 +396,7 @@ def build_latents(
                 z = torch.stack([encode(view).float().cpu() for view in views])
             if shape is None:
                 shape = (len(views), len(dataset), *z.shape[2:])
-                free, need = shutil.disk_usage(folder).free, 2 * math.prod(shape)
-                if need > free:
+                if 2 * math.prod(shape) > shutil.disk_usage(folder).free:
                     raise OSError(errno.ENOSPC, "no room for the latents")
                 out = np.lib.format.open_memmap(folder / "latents.npy", "w+", np.float16, shape)
             out[:, start:start + batch_size] = z.numpy()
@@ -399,11 +404,14 @@ def build_latents(
     name = f"{dataset.name}-latents-{_digest(dataset.fingerprint, key, mirror)}"
     return LatentDataset(dataset, cached_folder(name, fill, cache_dir))
 
-# %% ../nbs/library/image_data.ipynb #587e16d8
+# %% ../nbs/library/image_data.ipynb #de79795d
 SPLITS = dict( # names that mean the same
-    train=("train",), validation=("validation", "val", "valid"), val=("val", "validation", "valid"), test=("test",))
-SUFFIXES = tuple(
-    ".jpeg .jpg .png .webp .bmp .gif .tif .tiff .ppm .pgm .jp2 .avif".split())
+    train=("train",),
+    validation=("validation", "val", "valid"),
+    val=("val", "validation", "valid"),
+    test=("test",),
+)
+SUFFIXES = tuple(".jpeg .jpg .png .webp .bmp .gif .tif .tiff .ppm .pgm .jp2 .avif".split())
 
 def _entries(folder):
     "name -> is it a folder? Sorted, without hidden ones."
@@ -411,11 +419,12 @@ def _entries(folder):
         with os.scandir(folder) as entries:
             found = {entry.name: entry.is_dir() for entry in entries}
     except PermissionError:
-        raise ValueError(f"{folder} may not be read; change its permissions (chmod -R u+rX) or copy it.") from None
+        advice = "change its permissions (chmod -R u+rX) or copy it"
+        raise ValueError(f"{folder} may not be read; {advice}.") from None
     return {name: found[name] for name in sorted(found) if not name.startswith((".", "__MACOSX"))}
 
 def _split_folder(root, split, any_name=False):
-    "The folder of a split; where folders may have any name, a class may be called `train`, but then others lie beside it."
+    "The folder of a split. Where classes may have any name, `train` is a split only if no class lies beside it."
     folders = [name for name, is_folder in _entries(root).items() if is_folder]
     known = {name for names in SPLITS.values() for name in names}
     if not any_name or set(folders) <= known:
@@ -423,7 +432,8 @@ def _split_folder(root, split, any_name=False):
             if name in folders:
                 return root / name
     if split != "train":
-        raise ValueError(f"{root} has no folder {split!r}; it has {', '.join(folders) or 'no folders at all'}.")
+        there = ", ".join(folders) or "no folders at all"
+        raise ValueError(f"{root} has no folder {split!r}; it has {there}.")
     return root
 
 def _image_files(folder):
@@ -443,7 +453,7 @@ def _heap(folder):
             found.setdefault(wnid, []).append(folder / "images" / name)
     return found
 
-# %% ../nbs/library/image_data.ipynb #e0a4924e
+# %% ../nbs/library/image_data.ipynb #ad13d3f8
 def _round_robin(labels):
     "An order that visits the first of each label, then the second of each, and so on."
     turns, seen = [], {}
@@ -481,13 +491,15 @@ def wnid_source(
     files = {c.key: heap.get(c.key) or list(_image_files(folder / c.key)) for c in chosen}
     empty = [key for key, found in files.items() if not found]
     if empty and (classes is not None or len(empty) == len(files)):
-        raise ValueError(f"the folder {empty[0]!r} in {folder} has no images; put some in, or leave that class out.")
+        advice = "put some in, or leave that class out"
+        raise ValueError(f"the folder {empty[0]!r} in {folder} has no images; {advice}.")
     chosen = [c for c in chosen if files[c.key]]
 
     pairs = [(str(file), i) for i, c in enumerate(chosen) for file in files[c.key]]
     pairs = [pairs[i] for i in _round_robin([label for _, label in pairs])][:max_images]
     paths, labels = map(list, zip(*pairs))
-    table = Dataset.from_dict(dict(image=paths, label=labels)).cast_column("image", ImageFeature(decode=False))
+    table = Dataset.from_dict(dict(image=paths, label=labels))
+    table = table.cast_column("image", ImageFeature(decode=False))
     key = _digest(name, _stamps(paths, root), labels, [c.key for c in chosen])
     number = {i: i for i in range(len(chosen))}
     return Source(name, str(root), key, table, chosen, number, total=len(table))
@@ -525,11 +537,11 @@ def _first_line(error):
     error = error.__cause__ or error
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
-# %% ../nbs/library/image_data.ipynb #e5513c89
+# %% ../nbs/library/image_data.ipynb #23a7dada
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 
 def _image_folder(root, split):
-    "What the builder `imagefolder` needs to read a folder of class folders, or of images with a metadata file."
+    "What `imagefolder` must be told to read a folder of class folders, or of images with a metadata file."
     folder = _split_folder(root, split, any_name=True)
     files = _entries(folder)
     described = any(name in files for name in METADATA)
@@ -547,7 +559,8 @@ def _reading(source, here):
             yield
     except Exception as error:
         advice = "fetch or repair it" if here else "check the name, or the connection to the Hub"
-        raise ValueError(f"{str(source)!r} can't be read as a data set ({_first_line(error)}); {advice}.") from None
+        problem = f"{str(source)!r} can't be read as a data set ({_first_line(error)})"
+        raise ValueError(f"{problem}; {advice}.") from None
 
 def _read_table(source, split, is_folder, streaming, home):
     "A `datasets` table, and what changes when it does."
@@ -580,7 +593,7 @@ def _read_table(source, split, is_folder, streaming, home):
         raise ValueError(f"{source} has no split {split!r}; it has {', '.join(tables)}.")
     return tables[names[0]], stamps[names[0]]
 
-# %% ../nbs/library/image_data.ipynb #56abb6d8
+# %% ../nbs/library/image_data.ipynb #4db9a41f
 TEXT_COLUMNS = ("text", "caption", "captions", "prompt", "description")
 LABEL_COLUMNS = ("wnid", "label", "labels", "class", "category", "name")
 
@@ -591,7 +604,8 @@ def _columns(features, where, text_column, want_classes):
         inner = getattr(features[name], "feature", features[name])
         return "string" in str(getattr(inner, "dtype", ""))
     def is_image(value):
-        return isinstance(value, ImageFeature) or (isinstance(value, dict) and {"bytes", "path"} <= set(value))
+        as_struct = isinstance(value, dict) and {"bytes", "path"} <= set(value)
+        return as_struct or isinstance(value, ImageFeature)
 
     there = f"its columns are {', '.join(features)}."
     images = [name for name, value in features.items() if is_image(value)]
@@ -608,11 +622,11 @@ def _columns(features, where, text_column, want_classes):
     if labels:
         return image, labels[0], False
     if texts:
-        raise ValueError(f"{where} has captions of its own, so there are no classes to choose; leave classes out.")
+        raise ValueError(f"{where} has captions of its own and no classes to choose from; leave classes out.")
     raise ValueError(f"{where} has no column with words: it needs a text column ({', '.join(TEXT_COLUMNS)}; "
                      f"name another with text_column=…) or a label column with names; {there}")
 
-# %% ../nbs/library/image_data.ipynb #4da87966
+# %% ../nbs/library/image_data.ipynb #f900d0f9
 def _label_values(data, column, feature):
     "name -> value in the column"
     if getattr(feature, "names", None):
@@ -632,7 +646,7 @@ def table_source(
     text_column: str | None = None, # None finds one, or a label column
     home: Path | None = None, # where `datasets` keeps tables of local files; None: `cache_home()`
 ) -> Source:
-    "Images in a table. Raises `ValueError` for one that cannot be read, or that lacks the split, the column or the class."
+    "Images in a table. Raises `ValueError` for an unreadable one, and for a missing split, column or class."
     data, stamp = _read_table(source, split, name == "folder", streaming, home or cache_home())
     features = data.features or data._resolve_features().features
     image, column, is_text = _columns(features, source, text_column, classes is not None)
@@ -649,7 +663,7 @@ def table_source(
     key = _digest(name, stamp, [getattr(c, "key", None) for c in labels], image, column, max_images)
     return Source(name, str(source), key, data, labels, number, image, column, max_images, max_images)
 
-# %% ../nbs/library/image_data.ipynb #c1095553
+# %% ../nbs/library/image_data.ipynb #7367707f
 def open_source(
     name: str, # "tiny-imagenet", "imagenet", "folder" or "hub"
     source: str | Path, # a folder, a zip file, parquet files or a Hub id
@@ -662,7 +676,8 @@ def open_source(
 ) -> Source:
     "Find out what a source is, and open it. Raises `ValueError` in one line that says what to do."
     if source is None:
-        raise ValueError(f"the dataset {name!r} needs a source: a folder, a zip file, parquet files or a Hub id.")
+        kinds = "a folder, a zip file, parquet files or a Hub id"
+        raise ValueError(f"the dataset {name!r} needs a source: {kinds}.")
     home = Path(cache_dir or cache_home()).expanduser()
     path = Path(source).expanduser()
     chosen = dict(classes=classes, split=split, max_images=max_images)
@@ -672,6 +687,7 @@ def open_source(
             return table_source(name, str(source), streaming=streaming, **table)
         hub = "" if name == "folder" else ", or a Hub id such as user/images"
         raise ValueError(f"{source} does not exist; give a folder, a zip file or parquet files{hub}.")
+    _make_home(home)
     path = path.resolve()
     if path.is_dir() and not any(path.iterdir()):
         raise ValueError(f"{path} is empty; put images in, or give another folder.")
@@ -682,7 +698,7 @@ def open_source(
         return table_source(name, path, **table)
     return wnid_source(name, path, **chosen)
 
-# %% ../nbs/library/image_data.ipynb #d6321023
+# %% ../nbs/library/image_data.ipynb #584d1ae5
 DATASETS = ("shapes", "tiny-imagenet", "imagenet", "folder", "hub")
 
 def make_dataset(
@@ -691,13 +707,13 @@ def make_dataset(
     image_size: int = 64, # height and width
     classes: list[str] | None = None, # names, synonyms or wnids; None takes all
     split: str = "train", # of shapes also "held_out"
-    cache_dir: str | Path | None = None, # for decoded images; None: T2I_CACHE or the platform's folder for caches
+    cache_dir: str | Path | None = None, # for decoded images; None: `cache_home()`
     max_images: int | None = None, # at most so many images
     streaming: bool = False, # read a Hub dataset over the network without keeping its files
     seed: int = 0, # of shapes
     text_column: str | None = None, # what the captions' column is called, if that is not obvious
 ): # a `ShapesDataset` or an `ImageDataset`
-    "A training set by name. Raises `ValueError` for a source that cannot be used, `OSError` for a cache that cannot be written."
+    "A training set by name. Raises `ValueError` for a source that cannot be used, `OSError` for no room to cache it."
     if name not in DATASETS:
         raise ValueError(f"unknown dataset {name!r}; choose one of {', '.join(DATASETS)}.")
     if max_images is not None and max_images < 1:
