@@ -77,7 +77,7 @@ def class_name(
     names = [name.strip() for name in key.replace("_", " ").split(",") if name.strip()]
     return ClassName(key, names or [key])
 
-# %% ../nbs/library/class_names.ipynb #4545ed7f
+# %% ../nbs/library/class_names.ipynb #4e759ac6
 def _suggestion(name, by_name, available):
     near = [n for n in by_name if name.lower() in n.split()] + get_close_matches(name.lower(), by_name, n=4)
     if near:
@@ -89,7 +89,7 @@ def select_classes(
     wanted: list[str] | None = None, # names, synonyms or wnids; None takes all
     where: str = "the source", # for the message
 ) -> list[ClassName]: # in the order of `wanted`
-    "Find classes by any of their names. Raises `ValueError`, with close matches, for an unknown or shared name."
+    "Find classes by any of their names. Raises `ValueError`, with close matches, for others."
     if wanted is None:
         return list(available)
     if isinstance(wanted, str) or not len(wanted):

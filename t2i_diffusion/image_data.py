@@ -34,7 +34,7 @@ from .class_names import ClassName, class_captions, class_name, imagenet_classes
 from .images import from_uint8
 from .shapes import ShapesDataset
 
-# %% ../nbs/library/image_data.ipynb #f7fd0759
+# %% ../nbs/library/image_data.ipynb #1d44b306
 MIN_SIDE = 8 # pixels
 
 def _grey_to_8_bits(image):
@@ -48,7 +48,7 @@ def decode_image(
     data: bytes | str | Path | Image.Image, # an encoded image, its file, or the image
     image_size: int, # height and width
 ) -> np.ndarray: # uint8 [image_size, image_size, 3]
-    "RGB: upright, on white, resized with antialiasing, centre cropped. Raises `ValueError` below 8 pixels a side."
+    "RGB: upright, on white, antialiased, centre cropped. Raises `ValueError` below 8 pixels a side."
     image = data
     if not isinstance(data, Image.Image):
         image = Image.open(io.BytesIO(data) if isinstance(data, bytes) else data)
@@ -67,7 +67,7 @@ def decode_image(
         image = ImageOps.fit(image, (image_size, image_size), Image.Resampling.BICUBIC)
     return np.array(image)
 
-# %% ../nbs/library/image_data.ipynb #4cb311a7
+# %% ../nbs/library/image_data.ipynb #93679e48
 @dataclass
 class Source:
     "Where images come from: a table, and what its labels mean."
@@ -75,7 +75,7 @@ class Source:
     where: str # for messages
     key: str # changes when the images do
     data: object # `Dataset` or `IterableDataset`
-    labels: list = field(default_factory=list) # of `ClassName`, or of lists of captions, which grow while reading
+    labels: list = field(default_factory=list) # of `ClassName`, or of lists of captions (found while reading)
     number: dict | None = None # value in the label column -> index into `labels`; None for captions
     image: str = "image" # the column with images, encoded
     label: str = "label" # the column that says what they are
@@ -86,7 +86,7 @@ class Source:
         self._found = {} # captions seen so far -> index into `labels`
 
     def rows(self):
-        "Yields (index into `labels`, the image's name, what `decode_image` takes or a function for it or an error)."
+        "Yields (index into `labels`, the image's name, what `decode_image` takes or a function or an error)."
         taken, first = 0, 0
         table = self.data.select_columns([self.image, self.label]).with_format("arrow")
         for part in table.iter(256): # Arrow's own format: only what is chosen becomes Python objects
@@ -223,7 +223,7 @@ def _map_in_order(function, rows, workers):
     finally:
         pool.shutdown(cancel_futures=True)
 
-# %% ../nbs/library/image_data.ipynb #5f19f2e1
+# %% ../nbs/library/image_data.ipynb #2ab9f063
 def _decode_all(source, image_size, file):
     "Append the pixels of all rows to a file; returns labels, what was skipped and why, and a running digest."
     from tqdm import tqdm
@@ -269,7 +269,7 @@ def build_cache(
     image_size: int = 64, # height and width
     cache_dir: str | Path | None = None, # None: `cache_home()`
 ) -> Path: # the folder of the cache
-    "Decode a source, unless that has been done. Raises `OSError` for no room, `ValueError` for no readable image."
+    "Decode a source, unless that has been done. Raises `OSError` for no room, `ValueError` for no image."
     if image_size < MIN_SIDE:
         raise ValueError(f"image_size must be at least {MIN_SIDE}, got {image_size}.")
     name = f"{source.name}-{image_size}-{_digest(source.key, image_size)}"
@@ -404,7 +404,7 @@ def build_latents(
     name = f"{dataset.name}-latents-{_digest(dataset.fingerprint, key, mirror)}"
     return LatentDataset(dataset, cached_folder(name, fill, cache_dir))
 
-# %% ../nbs/library/image_data.ipynb #de79795d
+# %% ../nbs/library/image_data.ipynb #d5bc8759
 SPLITS = dict( # names that mean the same
     train=("train",),
     validation=("validation", "val", "valid"),
@@ -424,7 +424,7 @@ def _entries(folder):
     return {name: found[name] for name in sorted(found) if not name.startswith((".", "__MACOSX"))}
 
 def _split_folder(root, split, any_name=False):
-    "The folder of a split. Where classes may have any name, `train` is a split only if no class lies beside it."
+    "The folder of a split. With classes of any name, `train` is a split only if no class lies beside it."
     folders = [name for name, is_folder in _entries(root).items() if is_folder]
     known = {name for names in SPLITS.values() for name in names}
     if not any_name or set(folders) <= known:
@@ -698,7 +698,7 @@ def open_source(
         return table_source(name, path, **table)
     return wnid_source(name, path, **chosen)
 
-# %% ../nbs/library/image_data.ipynb #584d1ae5
+# %% ../nbs/library/image_data.ipynb #d2af31fd
 DATASETS = ("shapes", "tiny-imagenet", "imagenet", "folder", "hub")
 
 def make_dataset(
@@ -713,7 +713,7 @@ def make_dataset(
     seed: int = 0, # of shapes
     text_column: str | None = None, # what the captions' column is called, if that is not obvious
 ): # a `ShapesDataset` or an `ImageDataset`
-    "A training set by name. Raises `ValueError` for a source that cannot be used, `OSError` for no room to cache it."
+    "A training set by name. Raises `ValueError` for a useless source, `OSError` for no room to cache it."
     if name not in DATASETS:
         raise ValueError(f"unknown dataset {name!r}; choose one of {', '.join(DATASETS)}.")
     if max_images is not None and max_images < 1:

@@ -30,14 +30,14 @@ def to_uint8(
     "The inverse: -1 becomes 0, 1 becomes 255."
     return ((x.detach().float() + 1) * 127.5).round().clamp(0, 255).byte().cpu().movedim(-3, -1).contiguous()
 
-# %% ../nbs/library/images.ipynb #40330bd3
+# %% ../nbs/library/images.ipynb #664ebeb1
 def to_pil(
     x, # one image [3, H, W] or a batch [B, 3, H, W], floats in [-1, 1]; values outside are clipped
 ): # a `PIL.Image`, or for a batch a list of them
     "Tensors as images. Raises `ValueError` for another shape, for integers and for nan or inf."
     if not hasattr(x, "is_floating_point") or not x.is_floating_point():
         kind = getattr(x, "dtype", type(x).__name__)
-        raise ValueError(f"to_pil takes a tensor of floats in [-1, 1], got {kind}; bytes go through `from_uint8`.")
+        raise ValueError(f"to_pil takes a tensor of floats in [-1, 1], got {kind}; for bytes: `from_uint8`.")
     if x.ndim not in (3, 4) or x.shape[-3] != 3:
         raise ValueError(f"to_pil takes [3, H, W] or [B, 3, H, W], got {list(x.shape)}; "
                          "`x.movedim(-1, -3)` moves the channels to the front.")
@@ -152,9 +152,9 @@ def write_atomically(
         Path(temporary).unlink(missing_ok=True)
     return path
 
-# %% ../nbs/library/images.ipynb #e2487a8e
+# %% ../nbs/library/images.ipynb #7a38a15d
 def slug(text: str) -> str:
-    "A text as part of a file name: letters and digits of any language, `_` for the rest, up to 40 characters."
+    "A text as part of a file name: letters and digits of any language, `_` for the rest, at most 40."
     return re.sub(r"[^\w]+|_+", "_", text.lower()).strip("_")[:40].strip("_") or "prompt"
 
 # %% ../nbs/library/images.ipynb #64c3be67
@@ -174,7 +174,7 @@ def palette_png(
     to_palette(image).save(file, format="PNG", optimize=True)
     return file.getvalue()
 
-# %% ../nbs/library/images.ipynb #ca7d6568
+# %% ../nbs/library/images.ipynb #7379a42d
 def save_gif(
     path, # where to write it; the folder must exist
     frames, # one entry a frame: a `PIL.Image`, a tensor [3, H, W], or [B, 3, H, W], which becomes a grid
@@ -183,7 +183,7 @@ def save_gif(
     scale: int = 1, # every pixel becomes scale x scale; the file grows about as much
     nrow: int = None, # images in a row where a frame is a batch
 ) -> Path:
-    "An animation that loops. Raises `ValueError` for no frames, different sizes, a wrong `fps`, no such folder."
+    "An animation that loops. Raises `ValueError` for no frames, different sizes or a wrong `fps`."
     frames = as_images([image_grid(frame, nrow=nrow) for frame in frames])
     if not 0 < fps <= 50:
         raise ValueError(f"fps must be above 0 and at most 50, got {fps}.")

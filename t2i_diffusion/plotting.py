@@ -50,7 +50,7 @@ def use_style(
         return own() if own else _small_png(figure, bbox_inches="tight")
     get_ipython().display_formatter.formatters["image/png"].for_type(Figure, to_png)
 
-# %% ../nbs/library/plotting.ipynb #d32bacf6
+# %% ../nbs/library/plotting.ipynb #0e626db3
 def new_figure(
     width: float = 6, # inches
     height: float = 3.2, # inches
@@ -59,7 +59,7 @@ def new_figure(
     dpi: int = DPI,
     **kwargs, # what else `Figure.subplots` takes: sharex, sharey, width_ratios, ...
 ): # a matplotlib `Figure`, and its axes as `plt.subplots` returns them
-    "A figure that belongs to its caller alone: as the last line of a cell it is shown, and nobody must close it."
+    "A figure that belongs to its caller: the last line of a cell shows it, and nobody must close it."
     from matplotlib.figure import Figure
     figure = Figure(figsize=(width, height), dpi=dpi, layout="constrained")
     figure._repr_png_ = lambda: _small_png(figure)
@@ -70,14 +70,14 @@ def new_figure(
         axis.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
-# %% ../nbs/library/plotting.ipynb #5a4d40b3
+# %% ../nbs/library/plotting.ipynb #78ef164f
 def _image_axes(rows, columns, size, gap=6, above=0, top=0, left=0, dpi=DPI):
     "A figure with rows x columns axes of exactly `size` (width, height) pixels and room for labels."
     from matplotlib.figure import Figure
     width, height = size
     across = left + columns * (width + gap) - gap
     down = top + rows * (above + height + gap) - gap
-    figure = Figure(figsize=(across / dpi, down / dpi), dpi=dpi)
+    figure = Figure(figsize=(across / dpi, down / dpi), dpi=dpi, layout="none")
     figure._repr_png_ = lambda: _small_png(figure)
     for i in range(rows * columns):
         row, column = divmod(i, columns)
@@ -102,7 +102,7 @@ def _strings(labels, count, name):
         raise ValueError(f"there are {count} {name} but {len(labels)} labels: give one to each.")
     return labels
 
-# %% ../nbs/library/plotting.ipynb #6ab86dec
+# %% ../nbs/library/plotting.ipynb #aa389b6c
 def show_images(
     images, # tensor [B, 3, H, W] or [rows, columns, 3, H, W] in [-1, 1], or a list of images or tensors
     titles=None, # a text above each image; what a row or a column has in common is a label instead
@@ -112,7 +112,7 @@ def show_images(
     row_labels=None, # a text at the left of each row; `\n` breaks a line
     column_labels=None, # a text above each column
 ):  # a matplotlib `Figure`: as the last line of a cell it is shown
-    "Images in a grid with labelled rows and columns. Raises `ValueError` for sizes or labels that do not fit."
+    "Images in a grid with labelled rows and columns. Raises `ValueError` for labels that do not fit."
     if getattr(images, "ndim", None) == 5:
         nrow = nrow or images.shape[1]
         images = images.flatten(0, 1)
@@ -176,12 +176,12 @@ def forward_diffusion_figure(
     names = [f"t = {t}\nsignal {signal:.2f}\nnoise {sigma:.2f}" for t, signal, sigma in levels]
     return show_images(torch.stack(columns, dim=1), scale=scale, row_labels=labels, column_labels=names)
 
-# %% ../nbs/library/plotting.ipynb #dad1e228
+# %% ../nbs/library/plotting.ipynb #8d7a35d8
 def running_mean(
     values, # numbers, [N]; those that are not finite are skipped
     smoothing: float = 0.95, # share of the past that is kept at each point, in [0, 1); 0 is no smoothing
 ) -> list: # [N]
-    "Exponential running mean without a bias towards its start (Kingma & Ba 2014, arXiv:1412.6980, section 3)."
+    "Exponential running mean, corrected for its start (Kingma & Ba 2014, arXiv:1412.6980, section 3)."
     if not 0 <= smoothing < 1:
         raise ValueError(f"smoothing must lie in [0, 1), got {smoothing}.")
     means, total, weight = [], 0.0, 0.0
@@ -203,7 +203,7 @@ def plain_log(
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter("{x:g}")
 
-# %% ../nbs/library/plotting.ipynb #1484225d
+# %% ../nbs/library/plotting.ipynb #c8d56b6b
 def loss_figure(
     steps, # where on the x axis, [N]
     losses, # the loss at each step, [N]; or a dict from a name to such a list, one curve each
@@ -211,7 +211,7 @@ def loss_figure(
     title: str = None, # above the curves
     log: bool = True, # a logarithmic y axis
 ):  # a matplotlib `Figure`; `.savefig(path)` writes it
-    "The loss as measured, faint, and its running mean. Raises `ValueError` for no steps or different lengths."
+    "The loss as measured, faint, and its running mean. Raises `ValueError` for different lengths."
     steps = [int(step) for step in steps]
     curves = losses if isinstance(losses, dict) else {"running mean": losses}
     for values in curves.values():
