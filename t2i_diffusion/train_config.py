@@ -12,64 +12,67 @@ from pathlib import Path
 
 from .checkpoints import DEFAULT_TEXT_ENCODER, network_class
 
-# %% ../nbs/library/train_config.ipynb #3bdb5272
+# %% ../nbs/library/train_config.ipynb #9f3eb67a
 @dataclass
 class TrainConfig:
-    "Everything that a training run depends on."
-    run: str = "" # name of the run and of its folder; empty means data set and image size, as in shapes-32
-    output_dir: str = "output_ImageNet" # the folder of all runs
+    """Train a text-to-image model.
 
-    dataset: str = "shapes" # shapes, tiny-imagenet, imagenet, folder or hub
-    source: str = "" # where the images are: a folder, a zip file or a Hub id; shapes need none
-    classes: tuple[str, ...] = () # train on these classes only; empty means all
-    image_size: int = 32 # height and width of the images, in pixels
-    max_images: int = 0 # use at most this many images; 0 means all
-    streaming: bool = False # read a Hub data set without keeping its files
-    cache_dir: str = "" # where decoded images are kept; empty means the platform's cache folder
-    random_flip: bool = True # mirror half of the images whose caption names no side
+    The run's folder will hold the model, its checkpoints and generated images. The same command resumes a run that was stopped.
+    """
+    run: str = "" # Name of the run and of its folder. By default, data set and image size, as in shapes-32.
+    output_dir: str = "output_ImageNet" # The folder of all runs.
 
-    backbone: str = "unet" # the kind of network
-    patch_size: int = 4 # side of the squares of pixels that the network folds into channels
-    block_out_channels: tuple[int, ...] = () # channels of each level, finest first; empty means by image size
-    layers_per_block: int = 1 # residual blocks a level
-    self_attention: tuple[int, ...] = () # 1 or 0 for each level; empty means levels of at most 8x8 positions
-    cross_attention: tuple[int, ...] = () # 1 or 0 for each level; empty means as self_attention
-    dropout: float = 0.0 # inside residual blocks
-    text_encoder: str = DEFAULT_TEXT_ENCODER # a sentence-transformers model: Hub id or folder
-    init_from: str = "" # a trained model to start from: name, folder or Hub id
+    dataset: str = "shapes" # What to train on: shapes, tiny-imagenet, imagenet, folder or hub.
+    source: str = "" # Where the images are: a folder, a zip file or a Hub id. Shapes need none.
+    classes: tuple[str, ...] = () # Train on these classes only. By default, all.
+    image_size: int = 32 # Height and width of the images, in pixels.
+    max_images: int = 0 # Use at most this many images; 0 means all.
+    streaming: bool = False # Read a Hub data set without keeping its files.
+    cache_dir: str = "" # Where decoded images are kept. By default, the platform's cache folder.
+    random_flip: bool = True # Mirror half of the images whose caption names no side.
 
-    schedule: str = "cosine" # linear, scaled_linear, cosine, sigmoid or flow
-    num_train_timesteps: int = 1000 # timesteps of the forward process
-    zero_terminal_snr: bool = False # make the last timestep pure noise
-    shift: float = 1.0 # multiply the noise-to-signal ratio; above 1 means more noise, for larger images
-    prediction_type: str = "sample" # what the network predicts: epsilon, sample, v_prediction or flow_prediction
-    loss_weighting: str = "snr_plus_one" # constant, snr, truncated_snr, snr_plus_one or min_snr
-    max_loss_weight: float = 10.0 # upper bound of the weight on the error of x0
-    timestep_sampling: str = "stratified" # uniform, stratified or logit_normal
-    text_dropout: float = 0.1 # share of captions replaced by the unconditional prompt
+    backbone: str = "unet" # The kind of network.
+    patch_size: int = 4 # Side of the squares of pixels that the network folds into channels.
+    block_out_channels: tuple[int, ...] = () # Channels of each level, finest first. By default, as suits the image size.
+    layers_per_block: int = 1 # Residual blocks a level.
+    self_attention: tuple[int, ...] = () # 1 or 0 for each level. By default, 1 where at most 8x8 positions are left.
+    cross_attention: tuple[int, ...] = () # 1 or 0 for each level. By default, as self_attention.
+    dropout: float = 0.0 # Dropout inside residual blocks.
+    text_encoder: str = DEFAULT_TEXT_ENCODER # A sentence-transformers model: a Hub id or a folder.
+    init_from: str = "" # A trained model to start from: a name from the package, a folder or a Hub id.
 
-    num_train_steps: int = 1000 # optimizer steps
-    batch_size: int = 64 # images a step, in each process
-    gradient_accumulation_steps: int = 1 # parts in which a batch is worked through
-    learning_rate: float = 1e-3 # between warmup and decay
-    warmup_steps: int = 100 # steps in which the learning rate rises
-    decay_fraction: float = 0.3 # last share of the run, in which the learning rate decays to zero
-    weight_decay: float = 0.01 # of AdamW
-    max_grad_norm: float = 1.0 # longer gradients are scaled to this length
-    ema_decay: float = 0.999 # of the averaged weights
-    mixed_precision: str = "auto" # auto, no or bf16; auto takes bf16 where the hardware computes it
-    compile: bool = False # compile the network with torch.compile
-    cpu: bool = False # use the CPU even if there is a GPU
-    seed: int = 0 # of everything random
-    log_with: str = "" # a tracker that accelerate knows, such as tensorboard or wandb; empty means none
+    schedule: str = "cosine" # The noise schedule: linear, scaled_linear, cosine, sigmoid or flow.
+    num_train_timesteps: int = 1000 # Timesteps of the forward process.
+    zero_terminal_snr: bool = False # Make the last timestep pure noise.
+    shift: float = 1.0 # Multiply the noise-to-signal ratio. Above 1 means more noise, for larger images.
+    prediction_type: str = "sample" # What the network predicts: epsilon, sample, v_prediction or flow_prediction.
+    loss_weighting: str = "snr_plus_one" # One of constant, snr, truncated_snr, snr_plus_one and min_snr.
+    max_loss_weight: float = 10.0 # Upper bound of the weight on the error of x0.
+    timestep_sampling: str = "stratified" # One of uniform, stratified and logit_normal.
+    text_dropout: float = 0.1 # Share of captions replaced by the unconditional prompt.
 
-    sample_every: int = 250 # steps from one grid of generated images to the next
-    checkpoint_every: int = 250 # steps from one checkpoint to the next
-    keep_checkpoints: int = 3 # older ones are removed
-    prompts: tuple[str, ...] = () # of the grid; empty means the first ten classes
-    show: tuple[str, ...] = () # prompts to animate at the end; empty means the first two of the grid
-    guidance_scale: float = 3.0 # of generated images
-    num_inference_steps: int = 20 # of generated images
+    num_train_steps: int = 1000 # How many optimizer steps to take.
+    batch_size: int = 64 # Images a step, in each process.
+    gradient_accumulation_steps: int = 1 # In how many parts to work through a batch.
+    learning_rate: float = 1e-3 # The learning rate between warmup and decay.
+    warmup_steps: int = 100 # Steps in which the learning rate rises.
+    decay_fraction: float = 0.3 # The last share of the run, in which the learning rate decays to zero.
+    weight_decay: float = 0.01 # Weight decay of AdamW.
+    max_grad_norm: float = 1.0 # Scale longer gradients to this length.
+    ema_decay: float = 0.999 # Decay of the averaged weights.
+    mixed_precision: str = "auto" # One of auto, no and bf16. Auto takes bf16 where the hardware computes it.
+    compile: bool = False # Compile the network with torch.compile.
+    cpu: bool = False # Use the CPU even if there is a GPU.
+    seed: int = 0 # The seed of everything random.
+    log_with: str = "" # A tracker that accelerate knows, such as tensorboard or wandb. By default, none.
+
+    sample_every: int = 250 # Steps from one grid of generated images to the next.
+    checkpoint_every: int = 250 # Steps from one checkpoint to the next.
+    keep_checkpoints: int = 3 # How many checkpoints to keep.
+    prompts: tuple[str, ...] = () # The prompts of the grid. By default, the first ten classes.
+    show: tuple[str, ...] = () # The prompts to animate at the end. By default, the first two of the grid.
+    guidance_scale: float = 3.0 # Guidance of generated images.
+    num_inference_steps: int = 20 # Sampling steps of generated images.
 
     def __post_init__(self):
         self.fill_in()
@@ -77,10 +80,9 @@ class TrainConfig:
 
     def fill_in(self):
         "Replace what was left open by its default."
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, list):
-                setattr(self, field.name, tuple(value))
+        for name, value in vars(self).items():
+            if isinstance(value, list): # as JSON has it
+                setattr(self, name, tuple(value))
         self.run = self.run or f"{self.dataset}-{self.image_size}"
         self.block_out_channels = self.block_out_channels or CHANNELS.get(self.image_size, ())
         sides = [self.image_size // max(1, self.patch_size) // 2**i for i in range(len(self.block_out_channels))]
