@@ -7,7 +7,7 @@ __all__ = ['MIN_SIDE', 'ADVICE', 'OWN', 'SPLITS', 'SUFFIXES', 'METADATA', 'TEXT_
            'decode_image', 'Source', 'cache_home', 'cached_folder', 'build_cache', 'ImageDataset', 'LatentDataset',
            'build_latents', 'wnid_source', 'table_source', 'open_source', 'make_dataset']
 
-# %% ../nbs/library/image_data.ipynb #a689a544
+# %% ../nbs/library/image_data.ipynb #2e2bf56b
 import errno
 import hashlib
 import io
@@ -20,14 +20,14 @@ import sys
 import tempfile
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from .class_names import ClassName, class_captions, class_name, imagenet_classes, select_classes
@@ -197,7 +197,7 @@ def _fill_alone(home, folder, fill, need):
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
-# %% ../nbs/library/image_data.ipynb #4d9b8324
+# %% ../nbs/library/image_data.ipynb #78455d04
 def _decode_row(row, image_size):
     "label, name, pixels or None, what was wrong or None"
     label, name, data = row
@@ -205,6 +205,10 @@ def _decode_row(row, image_size):
         if isinstance(data, Exception):
             raise data
         return label, name, decode_image(data() if callable(data) else data, image_size), None
+    except FileNotFoundError:
+        return label, name, None, "there is no such file"
+    except UnidentifiedImageError:
+        return label, name, None, "not an image"
     except Exception as error:
         problem = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         return label, name, None, problem
@@ -347,7 +351,7 @@ class ImageDataset:
         indices = torch.as_tensor(indices).long()
         return from_uint8(self.pixels[indices.numpy()]), self.caption_ids(indices, generator)
 
-# %% ../nbs/library/image_data.ipynb #684b52b8
+# %% ../nbs/library/image_data.ipynb #475143ad
 class LatentDataset:
     "The latents of an `ImageDataset`, with its captions."
     def __init__(self,
@@ -390,7 +394,7 @@ def build_latents(
         from tqdm import tqdm
         shape = None
         for start in tqdm(range(0, len(dataset), batch_size), desc=f"encoding {dataset.name}", delay=1):
-            x0 = from_uint8(dataset.pixels[start:start + batch_size])
+            x0 = from_uint8(np.array(dataset.pixels[start:start + batch_size]))
             views = [x0, x0.flip(-1)] if mirror else [x0]
             with torch.no_grad():
                 z = torch.stack([encode(view).float().cpu() for view in views])
@@ -504,13 +508,13 @@ def wnid_source(
     number = {i: i for i in range(len(chosen))}
     return Source(name, str(root), key, table, chosen, number, total=len(table))
 
-# %% ../nbs/library/image_data.ipynb #0d77e738
+# %% ../nbs/library/image_data.ipynb #33ed9e05
 def _unpacked(path, home):
     "The folder inside a zip file, unpacked into `home` once."
     from datasets import DownloadConfig, DownloadManager
     config = DownloadConfig(cache_dir=str(home / "unpacked"), extract_compressed_file=True, disable_tqdm=True)
     try:
-        with _no_bars():
+        with _quietly(bars=False):
             folder = Path(DownloadManager(download_config=config).extract(str(path)))
     except Exception as error:
         raise ValueError(f"{path} is neither a folder, a parquet file nor a whole zip file "
@@ -522,22 +526,25 @@ def _unpacked(path, home):
     return folder / alone if alone and inside[alone] and alone not in SPLITS else folder
 
 @contextmanager
-def _no_bars():
-    "Without the progress bars of `datasets`: local tables are made in a moment."
-    from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-    were_disabled = are_progress_bars_disabled()
-    disable_progress_bars()
+def _quietly(bars):
+    "Without what `datasets` logs, since errors are reported once; with its progress bars only for downloads."
+    import datasets
+    level, were_disabled = datasets.logging.get_verbosity(), datasets.are_progress_bars_disabled()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    if not bars:
+        datasets.disable_progress_bars()
     try:
         yield
     finally:
+        datasets.logging.set_verbosity(level)
         if not were_disabled:
-            enable_progress_bars()
+            datasets.enable_progress_bars()
 
 def _first_line(error):
     error = error.__cause__ or error
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
-# %% ../nbs/library/image_data.ipynb #23a7dada
+# %% ../nbs/library/image_data.ipynb #21d95a9f
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 
 def _image_folder(root, split):
@@ -553,9 +560,9 @@ def _image_folder(root, split):
 
 @contextmanager
 def _reading(source, here):
-    "Errors of `datasets` as one line that says what to do; no progress bars for local files."
+    "Errors of `datasets` as one line that says what to do."
     try:
-        with _no_bars() if here else nullcontext():
+        with _quietly(bars=not here):
             yield
     except Exception as error:
         advice = "fetch or repair it" if here else "check the name, or the connection to the Hub"

@@ -70,14 +70,16 @@ def new_figure(
         axis.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
-# %% ../nbs/library/plotting.ipynb #78ef164f
+# %% ../nbs/library/plotting.ipynb #5401308b
 def _image_axes(rows, columns, size, gap=6, above=0, top=0, left=0, dpi=DPI):
     "A figure with rows x columns axes of exactly `size` (width, height) pixels and room for labels."
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import PlaceHolderLayoutEngine
     width, height = size
     across = left + columns * (width + gap) - gap
     down = top + rows * (above + height + gap) - gap
-    figure = Figure(figsize=(across / dpi, down / dpi), dpi=dpi, layout="none")
+    fixed = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True) # nothing moves
+    figure = Figure(figsize=(across / dpi, down / dpi), dpi=dpi, layout=fixed)
     figure._repr_png_ = lambda: _small_png(figure)
     for i in range(rows * columns):
         row, column = divmod(i, columns)
