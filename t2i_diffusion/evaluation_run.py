@@ -242,7 +242,7 @@ def generate(
         pass
     return step.x0.clamp(-1, 1).float().cpu()
 
-# %% ../nbs/library/evaluation_run.ipynb #3fc31ce1
+# %% ../nbs/library/evaluation_run.ipynb #b876b282
 class Evaluation:
     "The state of an evaluation; `evaluate` drives it."
     def __init__(self, config: EvaluationConfig):
@@ -315,7 +315,7 @@ class Evaluation:
         self.validation = self.training = None
         size, config = self.pipe.image_size, self.config
         if self.dataset == "shapes":
-            self.validation = single_shapes(size, self.classes, 1, max(2 * len(self.plain), 100))
+            self.validation = single_shapes(size, self.classes, 1, 2 * len(self.plain) + len(self.classes))
             self.training = single_shapes(size, self.classes, 0, config.training_images)
         elif config.source:
             from t2i_diffusion.image_data import make_dataset
