@@ -7,11 +7,12 @@ __all__ = ['MIN_SIDE', 'ADVICE', 'OWN', 'SPLITS', 'SUFFIXES', 'METADATA', 'TEXT_
            'decode_image', 'Source', 'cache_home', 'cached_folder', 'build_cache', 'ImageDataset', 'LatentDataset',
            'build_latents', 'wnid_source', 'table_source', 'open_source', 'make_dataset']
 
-# %% ../nbs/library/image_data.ipynb #2e2bf56b
+# %% ../nbs/library/image_data.ipynb #16233204
 import errno
 import hashlib
 import io
 import json
+import logging
 import math
 import os
 import re
@@ -508,7 +509,7 @@ def wnid_source(
     number = {i: i for i in range(len(chosen))}
     return Source(name, str(root), key, table, chosen, number, total=len(table))
 
-# %% ../nbs/library/image_data.ipynb #33ed9e05
+# %% ../nbs/library/image_data.ipynb #c29f7f20
 def _unpacked(path, home):
     "The folder inside a zip file, unpacked into `home` once."
     from datasets import DownloadConfig, DownloadManager
@@ -529,14 +530,18 @@ def _unpacked(path, home):
 def _quietly(bars):
     "Without what `datasets` logs, since errors are reported once; with its progress bars only for downloads."
     import datasets
-    level, were_disabled = datasets.logging.get_verbosity(), datasets.are_progress_bars_disabled()
-    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    were_disabled = datasets.are_progress_bars_disabled()
+    loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     if not bars:
         datasets.disable_progress_bars()
     try:
         yield
     finally:
-        datasets.logging.set_verbosity(level)
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)
         if not were_disabled:
             datasets.enable_progress_bars()
 
