@@ -44,7 +44,7 @@ def to_frame(
     from t2i_diffusion.images import to_uint8
     return Frame(step.index, step.timestep, input_pixels(step.x_t), to_uint8(step.x0).numpy(), attention)
 
-# %% ../nbs/library/frames.ipynb #a16a9934
+# %% ../nbs/library/frames.ipynb #a1f39bc4
 SHOWN = 192 # pixels: an image on the page is at least this wide
 
 def to_png(image) -> bytes:
@@ -56,7 +56,7 @@ def to_png(image) -> bytes:
 def as_grid(
     pixels, # bytes [B, H, W, 3]
     nrow: int = 2, # images in a row
-    shown: int = None, # each image becomes at least this wide; None is `SHOWN`, or twice that for a single image
+    shown: int = None, # width of an image, at least; None is `SHOWN`, or twice that for a single one
 ) -> Image.Image:
     "Images side by side, enlarged with crisp pixels."
     shown = shown or SHOWN * (2 if len(pixels) == 1 else 1)
@@ -87,15 +87,15 @@ def film_strip(
     estimates = [Image.fromarray(f.x0[image]) for f in chosen]
     return noisy, estimates
 
-# %% ../nbs/library/frames.ipynb #76357336
+# %% ../nbs/library/frames.ipynb #fc7c50d0
 def log_snr_svg(
     log_snr: list, # one number for each timestep 0 ... T-1
     timestep: int, # where the marker stands
-    size=(392, 96), # width and height, in CSS pixels
+    size=(392, 104), # width and height, in CSS pixels
 ) -> str: # HTML
     "A schedule's log-SNR curve, from noise at the left to image at the right, with a marker at one timestep."
     width, height = size
-    left, bottom, limit, last = 34, 30, 10, len(log_snr) - 1
+    left, bottom, limit, last = 34, 36, 10, len(log_snr) - 1
 
     def x(t):
         return left + (width - left - 10) * (1 - t / max(last, 1))
@@ -105,15 +105,20 @@ def log_snr_svg(
 
     places = sorted({round(t) for t in np.linspace(0, last, 120)})
     curve = " ".join(f"{x(t):.1f},{y(log_snr[t]):.1f}" for t in places)
-    levels = "".join(f'<text x="{left - 6}" y="{y(v) + 3.5:.1f}" text-anchor="end">{v}</text>' for v in (-limit, 0, limit))
-    ticks = [round(last * part) for part in (1, 0.75, 0.5, 0.25, 0)]
-    times = "".join(f'<text x="{x(t):.1f}" y="{height - 17}" text-anchor="middle">{t}</text>' for t in ticks)
+    def label(at, down, text, anchor="middle"):
+        return f'<text x="{at:.1f}" y="{down:.1f}" text-anchor="{anchor}">{text}</text>'
+
+    labels = [label(left - 6, y(v) + 3.5, v, "end") for v in (-limit, 0, limit)]
+    times = [round(last * part) for part in (1, 0.75, 0.5, 0.25, 0)]
+    labels += [label(x(t), height - 20, t) for t in times]
+    labels += [label((width + left) / 2, height - 4, "timestep (log SNR upwards)")]
+    axes = f"M{left} {y(0):.1f}H{width - 10}M{left} 6V{height - bottom}H{width - 10}"
     value = f"timestep {timestep}, log SNR {log_snr[timestep]:.1f}"
-    return f"""<svg class="t2i-curve" role="img" aria-label="{value}" viewBox="0 0 {width} {height}" width="{width}" height="{height}"
- style="max-width: 100%; font: 10px sans-serif" fill="currentColor"><title>{value}</title>
-<path d="M{left} {y(0):.1f}H{width - 10}M{left} 6V{height - bottom}H{width - 10}" stroke="currentColor" opacity="0.4" fill="none"/>
-<polyline points="{curve}" fill="none" stroke="#0072b2" stroke-width="2"/>{levels}{times}
-<text x="{(width + left) / 2:.0f}" y="{height - 4}" text-anchor="middle">timestep (log SNR upwards)</text>
+    return f"""<svg class="t2i-curve" role="img" aria-label="{value}" fill="currentColor"
+ viewBox="0 0 {width} {height}" width="{width}" height="{height}"
+ style="max-width: 100%; font: 10px sans-serif"><title>{value}</title>
+<path d="{axes}" stroke="currentColor" opacity="0.4" fill="none"/>{"".join(labels)}
+<polyline points="{curve}" fill="none" stroke="#0072b2" stroke-width="2"/>
 <circle cx="{x(timestep):.1f}" cy="{y(log_snr[timestep]):.1f}" r="5" fill="#d55e00" stroke="white"/></svg>"""
 
 # %% ../nbs/library/frames.ipynb #0c1944ba
@@ -130,9 +135,9 @@ def group_pieces(
             words.append((piece.lstrip("▁Ġ"), [i]))
     return words
 
-# %% ../nbs/library/frames.ipynb #588a4fdc
+# %% ../nbs/library/frames.ipynb #923bd72d
 def word_maps(
-    maps: list, # [B or 2B, L, h, w] each, as `record_attention` collects them; with guidance the first half is the prompt
+    maps: list, # [B or 2B, L, h, w] each, of `record_attention`; with guidance the first half is the prompt
     words: list, # as `group_pieces` gives them
     batch_size: int, # B, images
 ): # float16 array [words, B, h, w], or None if there is nothing to see
@@ -161,7 +166,7 @@ def contrast(
     "How far a map departs from flat: its standard deviation over positions, averaged over images."
     return float(relative.std((1, 2)).mean())
 
-# %% ../nbs/library/frames.ipynb #0e729491
+# %% ../nbs/library/frames.ipynb #8dba5860
 HEAT = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], np.float32)
 
 def heat_colours(
@@ -184,7 +189,7 @@ def heat_maps(
         grey = Image.fromarray(image).convert("L")
         size = (grey.width * scale, grey.height * scale)
         dimmed = np.asarray(grey.resize(size, Image.Resampling.NEAREST), np.float32)[..., None]
-        values = np.asarray(Image.fromarray(values.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
-        heat = heat_colours((values - limits[0]) / (limits[1] - limits[0]))
+        smooth = Image.fromarray(values.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
+        heat = heat_colours((np.asarray(smooth) - limits[0]) / (limits[1] - limits[0]))
         maps.append((0.35 * dimmed + 0.65 * heat).round().astype(np.uint8))
     return np.stack(maps)

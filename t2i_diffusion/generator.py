@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DenoisingGenerator']
 
-# %% ../nbs/18_generator.ipynb #616710a1
+# %% ../nbs/18_generator.ipynb #a743d4ac
 import threading
 from html import escape
 
@@ -14,11 +14,11 @@ import ipywidgets as W
 from .panels import STYLE, BetweenPanel, NoisePanel, SettingsPanel, WatchPanel, quiet, row
 from .worker import Run, make_worker
 
-# %% ../nbs/18_generator.ipynb #bd550f55
+# %% ../nbs/18_generator.ipynb #f231126d
 class DenoisingGenerator(W.VBox):
-    "A page to generate images with, to watch them emerge from noise, and to look into the network: an ipywidgets box."
+    "A page to generate images with and to watch them emerge from noise: an ipywidgets box."
     def __init__(self,
-        pipe=None, # a `TextToImage`, a checkpoint's name, folder or Hub id, or a `Worker`; None is the checkpoint inside the package
+        pipe=None, # a `TextToImage`, a `Worker`, or a checkpoint's name, folder or Hub id
     ):
         super().__init__()
         self.add_class("t2i")
@@ -45,7 +45,8 @@ class DenoisingGenerator(W.VBox):
         self.noise = NoisePanel(self.facts, self.worker.noised, lambda error: self.say(error, bad=True))
         self.tabs = W.Tab([self.watch, self.between, self.noise],
                           titles=("Watch the run", "Between two prompts", "Into the noise"))
-        self.children = [W.HTML(STYLE), self.settings, row(self.progress, self.state), self.message, self.tabs]
+        progress = row(self.progress, self.state)
+        self.children = [W.HTML(STYLE), self.settings, progress, self.message, self.tabs]
 
     def _connect(self):
         "What happens on a click."
@@ -65,7 +66,8 @@ class DenoisingGenerator(W.VBox):
     def say(self, text, bad=False):
         "One line for the visitor."
         kind = "t2i-bad" if bad else ""
-        self.message.value = f'<span role="status" class="{kind}">{escape(" ".join(str(text).split()))}</span>'
+        line = escape(" ".join(str(text).split()))
+        self.message.value = f'<span role="status" class="{kind}">{line}</span>'
 
     def start(self):
         "Generate images of the prompt, in the background; a second call while it runs does nothing."
@@ -81,7 +83,7 @@ class DenoisingGenerator(W.VBox):
             self._thread.join(timeout)
 
     def _begin(self, work, settings):
-        "Do the work in a thread, unless something is running; whatever happens, the page is ready again afterwards."
+        "Work in a thread, unless something is running; whatever happens, the page is ready again afterwards."
         if self._thread and self._thread.is_alive():
             return
         self._stop.clear()
@@ -119,7 +121,7 @@ class DenoisingGenerator(W.VBox):
         self.state.value = run.summary()
 
     def _generate(self, settings):
-        read = self.worker.read_prompt(settings["prompt"]) # an empty prompt ends here, and what was there stays
+        read = self.worker.read_prompt(settings["prompt"]) # an empty prompt ends here: what was there stays
         run = Run(self.worker, settings, checkpoint=self.facts["checkpoint"])
         self.noise.run = run
         self.watch.begin(run, [word for word, _ in read["words"]])

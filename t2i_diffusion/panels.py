@@ -6,7 +6,7 @@
 __all__ = ['STYLE', 'FLAT', 'KINDS', 'labelled', 'button', 'row', 'quiet', 'ImageView', 'SettingsPanel', 'WatchPanel',
            'file_link', 'BetweenPanel', 'NoisePanel']
 
-# %% ../nbs/library/panels.ipynb #0c89c716
+# %% ../nbs/library/panels.ipynb #bd957fbb
 import base64
 import random
 from html import escape
@@ -15,15 +15,17 @@ import ipywidgets as W
 import numpy as np
 from PIL import Image
 
-from .frames import as_grid, contrast, grid_png, heat_maps, log_snr_svg, relative_attention, to_png
+from .frames import as_grid, contrast, grid_png, heat_maps, log_snr_svg
+from .frames import relative_attention, to_png
 
-# %% ../nbs/library/panels.ipynb #79e8e5f5
+# %% ../nbs/library/panels.ipynb #05b59fe6
 STYLE = r"""<style>
 .t2i { color: var(--jp-ui-font-color1, #222); max-width: 1000px; overflow-x: hidden; }
 .t2i .widget-image, .t2i img { image-rendering: pixelated; max-width: 100%; object-fit: contain; }
 .t2i .widget-label, .t2i .jupyter-widgets { max-width: 100%; }
 .t2i .t2i-quiet, .t2i .t2i-curve { color: var(--jp-ui-font-color2, #595959); }
 .t2i .t2i-quiet .widget-html-content { font-size: 12px; line-height: 1.35; white-space: normal; }
+.t2i .t2i-quiet sub { line-height: 0; }
 .t2i .t2i-bad { color: var(--jp-error-color1, #c62828); font-weight: 600; }
 .t2i .lm-TabBar-tab { flex: 0 0 auto !important; min-width: 0 !important; max-width: none !important; }
 .t2i a.t2i-keep { display: inline-block; margin: 0 8px 0 0; padding: 3px 12px; border-radius: 3px;
@@ -43,7 +45,7 @@ STYLE = r"""<style>
 .t2i .fa-caret-left::before { content: "\25C2"; }
 </style>"""
 
-# %% ../nbs/library/panels.ipynb #1d1bb476
+# %% ../nbs/library/panels.ipynb #7633fae7
 def labelled(
     kind, # a class of widget
     label: str,
@@ -52,8 +54,9 @@ def labelled(
     **options, # of the widget
 ):
     "A control with a label and a tooltip."
+    style = dict(description_width="76px")
     layout = W.Layout(width=width, max_width="100%")
-    return kind(description=label, tooltip=tooltip, style=dict(description_width="76px"), layout=layout, **options)
+    return kind(description=label, tooltip=tooltip, style=style, layout=layout, **options)
 
 def button(label, tooltip, **options):
     return W.Button(description=label, tooltip=tooltip, layout=W.Layout(width="auto"), **options)
@@ -84,7 +87,7 @@ class ImageView(W.VBox):
         self.image.value = png
         self.image.layout.visibility = "visible"
 
-# %% ../nbs/library/panels.ipynb #7c550f7d
+# %% ../nbs/library/panels.ipynb #ee62fc17
 class SettingsPanel(W.VBox):
     "Prompt, seed and everything else that a run needs to know."
     def __init__(self,
@@ -96,7 +99,8 @@ class SettingsPanel(W.VBox):
             description="Prompt", tooltip="What to generate, in words. Enter starts.",
             placeholder="what to generate, for instance: " + (ideas or ["a goldfish"])[0],
             style=dict(description_width="76px"), layout=W.Layout(flex="1 1 400px", width="auto"))
-        self.generate = button("Generate", "Generate images of the prompt", button_style="primary", icon="play")
+        self.generate = button("Generate", "Generate images of the prompt",
+                               button_style="primary", icon="play")
         self.stop = button("Stop", "Stop after this step, and keep what is there", icon="stop", disabled=True)
         self.ideas = [button(idea, f"Use {idea!r} as the prompt") for idea in ideas]
         self._make_numbers(sampling, facts)
@@ -110,12 +114,12 @@ class SettingsPanel(W.VBox):
 
     def _make_numbers(self, sampling, facts):
         most = min(100, facts["num_train_timesteps"])
-        self.count = labelled(W.IntSlider, "Images", "How many images to generate, 1 to 8", value=4, min=1, max=8)
+        self.count = labelled(W.IntSlider, "Images", "How many images, 1 to 8", value=4, min=1, max=8)
         self.seed = labelled(W.IntText, "Seed", "The same seed gives the same images", "210px", value=0)
         self.dice = button("Dice", "Choose another seed at random")
         self.steps = labelled(W.IntSlider, "Steps", "How many times the network is asked",
                               value=sampling["num_inference_steps"], min=1, max=most)
-        self.guidance = labelled(W.FloatSlider, "Guidance", "How much the prompt counts; 1 is no guidance, and twice as fast",
+        self.guidance = labelled(W.FloatSlider, "Guidance", "How much the prompt counts; 1 is no guidance",
                                  value=min(sampling["guidance_scale"], 12), min=1, max=12, step=0.5)
         self.sampler = labelled(W.Dropdown, "Sampler", "How to get from one step to the next",
                                 options=facts["samplers"], value=sampling["sampler"])
@@ -134,25 +138,28 @@ class SettingsPanel(W.VBox):
             negative_prompt=self.negative.value,
         )
 
-# %% ../nbs/library/panels.ipynb #ad0690ef
-FLAT = 0.08 # attention whose relative standard deviation over positions is below this is called even
+# %% ../nbs/library/panels.ipynb #0f8d24f4
+FLAT = 0.15 # attention whose relative standard deviation over positions is below this is called even
 
 class WatchPanel(W.VBox):
-    "The images of a run: the network's input, its denoised estimate, where in the noise, and where it looked."
+    "The images of a run: what the network saw, its estimate, where in the noise, and where it looked."
     def __init__(self,
         facts: dict, # as `Worker.about` gives it
     ):
         self.run = None
         self._log_snr = facts["log_snr"]
-        self.seen = ImageView("What the network saw: x<sub>t</sub>", "The noisy images that went into the network at this step")
+        self.seen = ImageView("What the network saw: x<sub>t</sub>", "The network's input at this step")
         self.estimate = ImageView("", "The images that the network predicts under the noise at this step")
-        self.play = W.Play(interval=80, max=0, repeat=True, show_repeat=False, disabled=True, tooltip="Play the run from noise to image")
+        self.play = W.Play(interval=80, max=0, repeat=True, show_repeat=False, disabled=True,
+                           tooltip="Play the run from noise to image")
         self.slider = W.SelectionSlider(
-            options=[("t", 0)], description="Timestep", tooltip="Scrub through the run; arrow keys work, too", disabled=True,
+            options=[("t", 0)], description="Timestep", disabled=True,
+            tooltip="Scrub through the run; arrow keys work, too",
             style=dict(description_width="64px"), layout=W.Layout(width="440px", max_width="100%"))
         self.words = W.ToggleButtons(
-            options=["(none)"], description="Attention", tooltip="Where the network looked for a word, averaged over the run",
-            style=dict(button_width="auto", description_width="64px"), disabled=True)
+            options=["(none)"], description="Attention", disabled=True,
+            tooltip="Where the network looked for a word, averaged over the run",
+            style=dict(button_width="auto", description_width="64px"))
         self.words.layout.display = None if facts["attention"] else "none"
         self.curve = W.HTML()
         self.keep = W.HTML()
@@ -184,7 +191,8 @@ class WatchPanel(W.VBox):
         self.slider.index = last
         self.play.value = last
         self.show(last)
-        self.keep.value = "Keep: " + "".join(file_link(name, content) for name, content in self.run.files().items())
+        links = [file_link(name, content) for name, content in self.run.files().items()]
+        self.keep.value = "Keep: " + "".join(links)
 
     def lock(self, busy):
         for control in (self.play, self.slider, self.words):
@@ -210,7 +218,7 @@ class WatchPanel(W.VBox):
         relative = relative_attention(self.run.frames, word - 1)
         name = escape(self.words.value)
         if contrast(relative) < FLAT:
-            self.estimate.caption.value = f"The attention to “{name}” is even: every position looks at it about as much."
+            self.estimate.caption.value = f"The attention to “{name}” is even over all positions."
             return self.estimate.show(grid_png(frame.x0))
         limits = np.quantile(relative, [0.01, 0.99])
         self.estimate.caption.value = (f"Attention to “{name}”, 1 is the average position: "
@@ -218,8 +226,12 @@ class WatchPanel(W.VBox):
         shown = 384 if len(frame.x0) == 1 else 192
         self.estimate.show(to_png(as_grid(heat_maps(frame.x0, relative, limits, shown), shown=shown)))
 
-# %% ../nbs/library/panels.ipynb #10b7fc83
-KINDS = dict(png=("image/png", "image"), gif=("image/gif", "animation"), json=("application/json", "settings"))
+# %% ../nbs/library/panels.ipynb #f447bb58
+KINDS = dict(
+    png=("image/png", "image"),
+    gif=("image/gif", "animation"),
+    json=("application/json", "settings"),
+)
 
 def file_link(
     name: str, # of the file
@@ -231,7 +243,7 @@ def file_link(
     return (f'<a class="t2i-keep" download="{escape(name)}" title="Save the {what} as {escape(name)}" '
             f'href="data:{mime};base64,{data}">{what}</a>')
 
-# %% ../nbs/library/panels.ipynb #f995a4be
+# %% ../nbs/library/panels.ipynb #c8fe276e
 class BetweenPanel(W.VBox):
     "Seven images on the way from one prompt to another."
     COUNT = 7
@@ -241,9 +253,10 @@ class BetweenPanel(W.VBox):
     ):
         self.frame = None
         ideas = facts["ideas"] or [""]
+        last = ideas[min(2, len(ideas) - 1)]
         self.first = labelled(W.Text, "From", "The prompt where the way begins", "340px", value=ideas[0])
-        self.second = labelled(W.Text, "To", "The prompt where the way ends", "340px", value=ideas[min(2, len(ideas) - 1)])
-        self.generate = button("Generate what lies between", "Seven images between the two prompts, from the same noise, with the settings above")
+        self.second = labelled(W.Text, "To", "The prompt where the way ends", "340px", value=last)
+        self.generate = button("Generate what lies between", "Seven images from the same noise")
         self.weight = labelled(W.IntSlider, "Between", "0 is the first prompt, 6 the second", "500px",
                                min=0, max=self.COUNT - 1, disabled=True)
         self.strip = ImageView("Seven texts, one noise", "From the first prompt to the second")
@@ -271,9 +284,10 @@ class BetweenPanel(W.VBox):
         part = i / (self.COUNT - 1)
         self.strip.show(grid_png(self.frame.x0, self.COUNT, 120))
         self.one.show(grid_png(self.frame.x0[i:i + 1], shown=256))
-        self.one.caption.value = f"{1 - part:.0%} {escape(self.first.value)}, {part:.0%} {escape(self.second.value)}"
+        first, second = escape(self.first.value), escape(self.second.value)
+        self.one.caption.value = f"{1 - part:.0%} {first}, {part:.0%} {second}"
 
-# %% ../nbs/library/panels.ipynb #f5148f60
+# %% ../nbs/library/panels.ipynb #391cc2ce
 class NoisePanel(W.VBox):
     "An image at a timestep of a schedule, and what a network could be trained to predict there."
     HOUSE, LAST, UPLOAD = "a drawn house", "the last run's first image", "an upload"
@@ -292,14 +306,19 @@ class NoisePanel(W.VBox):
         self.run = None
         self._ask, self._say = ask, say
         T = facts["num_train_timesteps"]
-        self.source = labelled(W.Dropdown, "Image", "What to add noise to", options=[self.HOUSE, self.LAST, self.UPLOAD])
-        self.upload = W.FileUpload(accept="image/*", description="Upload", tooltip="Your image; its centre square is used, and it is not kept")
-        self.schedule = labelled(W.Dropdown, "Schedule", "How the noise grows", options=facts["schedules"], value=facts["schedule"])
-        self.timestep = labelled(W.IntSlider, "Timestep", "How far into the noise", "500px", value=T * 2 // 5, max=T - 1)
+        self.source = labelled(W.Dropdown, "Image", "What to add noise to",
+                               options=[self.HOUSE, self.LAST, self.UPLOAD])
+        self.upload = W.FileUpload(accept="image/*", description="Upload",
+                                   tooltip="Your image; its centre square is used, and it is not kept")
+        self.schedule = labelled(W.Dropdown, "Schedule", "How the noise grows",
+                                 options=facts["schedules"], value=facts["schedule"])
+        self.timestep = labelled(W.IntSlider, "Timestep", "How far into the noise", "500px",
+                                 value=T * 2 // 5, max=T - 1)
         self.targets = {name: ImageView(caption, name) for name, caption in self.TARGETS.items()}
         self.numbers = quiet()
         self.curve = W.HTML()
-        super().__init__([row(self.source, self.upload, self.schedule), self.timestep, row(*self.targets.values()), self.numbers, self.curve])
+        chosen = row(self.source, self.upload, self.schedule)
+        super().__init__([chosen, self.timestep, row(*self.targets.values()), self.numbers, self.curve])
         self.upload.observe(self._uploaded, "value")
         for control in (self.source, self.schedule, self.timestep):
             control.observe(lambda change: self.show(), "value")
@@ -327,4 +346,6 @@ class NoisePanel(W.VBox):
         for name, view in self.targets.items():
             view.show(grid_png(shown[name], shown=192))
         self.curve.value = log_snr_svg(shown["log_snr"], timestep)
-        self.numbers.value = f"signal {shown['signal']:.3f} · noise {shown['sigma']:.3f} · log SNR {shown['log_snr'][timestep]:.2f}"
+        level = shown["log_snr"][timestep]
+        signal, sigma = shown["signal"], shown["sigma"]
+        self.numbers.value = f"signal {signal:.3f} · noise {sigma:.3f} · log SNR {level:.2f}"

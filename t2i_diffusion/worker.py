@@ -23,7 +23,7 @@ from fastcore.basics import patch
 from .frames import as_grid, evenly, group_pieces, to_frame, to_png, word_maps
 from .images import save_gif, slug
 
-# %% ../nbs/library/worker.ipynb #98c043f9
+# %% ../nbs/library/worker.ipynb #088f6068
 class Worker:
     "Everything a page asks for that needs the model; what it returns is made of bytes, numbers and strings."
     def __init__(self,
@@ -54,7 +54,7 @@ class Worker:
         )
 
     def read_prompt(self, prompt: str) -> dict:
-        "The prompt's words, as `Frame.attention` counts them, and whether it names what the model knows; ValueError if it is empty or too long."
+        "The prompt's words, and whether the model knows any of them; ValueError if it cannot be read."
         from t2i_diffusion.pipeline import unknown_prompt
         if not prompt.strip():
             raise ValueError("The prompt is empty: say what to generate.")
@@ -88,7 +88,7 @@ class Worker:
                 return
             yield to_frame(step, word_maps(maps, words, len(step.x0)))
 
-# %% ../nbs/library/worker.ipynb #eb1ae934
+# %% ../nbs/library/worker.ipynb #b1589cf9
 def log_snr_list(
     schedule, # a `NoiseSchedule`
 ) -> list: # one number for each timestep
@@ -103,9 +103,9 @@ def _with_article(prompt):
     return prompt if re.match("an? ", prompt) else f"{article(prompt)} {prompt}"
 
 def make_worker(
-    pipe=None, # a `TextToImage`, or a checkpoint's name, folder or Hub id; None is the checkpoint inside the package
+    pipe=None, # a `TextToImage`, or a checkpoint's name, folder or Hub id; None is the packaged default
 ) -> Worker:
-    "A worker for a pipeline, loaded if need be; ValueError or OSError for a checkpoint that cannot be loaded."
+    "A worker for a pipeline, loaded if need be; ValueError or OSError if that fails."
     from t2i_diffusion.pipeline import DEFAULT_CHECKPOINT, TextToImage
     if isinstance(pipe, TextToImage):
         return Worker(pipe)
@@ -174,7 +174,7 @@ def between(self: Worker,
 
     return self._frames(start)
 
-# %% ../nbs/library/worker.ipynb #73e5e183
+# %% ../nbs/library/worker.ipynb #537f081b
 @patch
 def noised(self: Worker,
     image: bytes = None, # any image file; None is the drawn house
@@ -182,7 +182,7 @@ def noised(self: Worker,
     timestep: int = 0, # in 0 ... T-1
     seed: int = 0, # of the noise
 ) -> dict: # pixels of x_t and of each target; the numbers signal and sigma; the list log_snr
-    "An image at a timestep of a schedule, and the targets of prediction. ValueError for a file that is no image."
+    "An image at a timestep of a schedule, and the targets of prediction; ValueError for a file that is none."
     import torch
     from t2i_diffusion.images import to_uint8
     from t2i_diffusion.schedules import make_schedule
@@ -197,7 +197,8 @@ def noised(self: Worker,
         v_prediction=schedule.velocity(x0, noise, t) / 3,
     )
     numbers = dict(signal=schedule.signal[timestep].item(), sigma=schedule.sigma[timestep].item())
-    return {name: to_uint8(x).numpy() for name, x in shown.items()} | numbers | dict(log_snr=log_snr_list(schedule))
+    pixels = {name: to_uint8(x).numpy() for name, x in shown.items()}
+    return pixels | numbers | dict(log_snr=log_snr_list(schedule))
 
 def _open_image(content, image_size=64):
     "An uploaded file as a tensor; ValueError for anything that is no image."
