@@ -6,7 +6,7 @@
 __all__ = ['PROMPT', 'Prompts', 'parse', 'command', 'GenerateConfig', 'save_images', 'as_frame', 't2i_generate', 'file_names',
            't2i_train', 't2i_evaluate', 'WebConfig', 't2i_web']
 
-# %% ../nbs/library/commands.ipynb #9886e2d1
+# %% ../nbs/library/commands.ipynb #b44dcb3d
 import io
 import os
 import re
@@ -16,13 +16,13 @@ from contextlib import redirect_stderr
 from dataclasses import dataclass
 from functools import wraps
 from importlib import import_module
-from itertools import count, takewhile
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-# %% ../nbs/library/commands.ipynb #1e8f861b
+# %% ../nbs/library/commands.ipynb #cbf9eddd
 def parse(
     config_class: type, # a dataclass
     name: str, # of the command
@@ -39,8 +39,8 @@ def parse(
         cause = stop.__context__ # what tyro was reporting when it gave up
         if isinstance(cause, (ValueError, OSError)):
             raise cause from None
-    lines = [line.strip("│ ") for line in box.getvalue().splitlines()[1:]]
-    message = " ".join(takewhile(lambda line: not line.startswith(("─", "╰")), lines))
+    paragraphs = re.split(r"^╭.*$|^[│ ]*[─-]{10,}.*$", box.getvalue(), flags=re.MULTILINE) # title, message, help
+    message = " ".join(paragraphs[1].replace("│", " ").split())
     number = re.match(r"Error parsing (\S+): .*?\b(?:int|float)\b.*?('[^']*')", message, re.IGNORECASE)
     if number:
         message = "{} takes a number, got {}.".format(*number.groups())
@@ -69,7 +69,7 @@ def command(
         return run
     return decorate
 
-# %% ../nbs/library/commands.ipynb #59b4fb69
+# %% ../nbs/library/commands.ipynb #01307b10
 PROMPT = tyro.conf.arg(metavar="PROMPT [PROMPT ...]")
 Prompts = Annotated[tuple[str, ...], tyro.conf.Positional, PROMPT]
 
@@ -78,20 +78,20 @@ class GenerateConfig:
     """Generate images from prompts.
 
     For each prompt, the images are saved as final_<prompt>.png, and their way out of the noise
-    as <prompt>_generation.gif.
+    as <prompt>_generation.gif. Steps, guidance and sampler are by default those that the checkpoint recommends.
     """
     prompts: Prompts = () # What to generate, each prompt in quotes.
     num_images: int = 4 # How many images of each prompt to generate.
-    steps: int | None = None # How many times to call the network. By default, what the checkpoint recommends.
-    guidance_scale: float | None = None # How strongly the prompt counts; 1 is no guidance. By default, as recommended.
-    sampler: str | None = None # The sampler: dpmpp_2m, heun, ddim or ddpm. By default, what the checkpoint recommends.
+    steps: int | None = None # How many steps to sample in.
+    guidance_scale: float | None = None # How strongly the prompt counts; 1 is no guidance.
+    sampler: str | None = None # The sampler: dpmpp_2m, heun, ddim or ddpm.
     eta: float | None = None # How much fresh noise ddim adds at each step, from 0 to 1. By default, none.
     seed: int = 0 # Another seed gives other images, the same seed the same ones.
     negative_prompt: str = "" # What to move away from. By default, the unconditional prompt.
-    checkpoint: str | None = None # The model: a name from the package, a folder, or a Hub id. By default, photos-64.
-    output_dir: str | None = None # Where to save. By default, output_ImageNet if there is such a folder, else here.
+    checkpoint: str | None = None # The model: a packaged name, a folder or a Hub id. By default, photos-64.
+    output_dir: str | None = None # Where to save. By default, output_ImageNet where it exists, else here.
     scale: int | None = None # Enlarge every pixel this many times. By default, to about 256 pixels an image.
-    device: str | None = None # Where to compute: cpu, cuda or mps. By default, cuda if there is a GPU, else cpu.
+    device: str | None = None # Where to compute: cpu, cuda or mps. By default, a GPU if there is one.
 
     def __post_init__(self):
         if not self.prompts:
@@ -103,13 +103,13 @@ class GenerateConfig:
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}.")
 
-# %% ../nbs/library/commands.ipynb #27fd4037
+# %% ../nbs/library/commands.ipynb #36388e3e
 def save_images(
     steps, # what `TextToImage.stream` yields
     num_inference_steps: int, # how many there will be
     folder, # where to; made if missing
     name: str, # of the prompt, as `slug` gives it
-    scale: int = None, # every pixel of the PNG becomes scale x scale; None makes each image about 256 pixels wide
+    scale: int = None, # every pixel of the PNG becomes scale x scale; None makes images about 256 pixels wide
     gif_width: int = 264, # of the whole animation, about, in pixels
 ) -> tuple: # the paths of final_<name>.png and <name>_generation.gif
     "Save the final images as one PNG, and their way out of the noise as a GIF that holds the last frame."
@@ -136,7 +136,7 @@ def as_frame(x_t, size):
         x_t = x_t.repeat_interleave(size // x_t.shape[-1], 3)
     return image_grid(x_t)
 
-# %% ../nbs/library/commands.ipynb #adb75586
+# %% ../nbs/library/commands.ipynb #50347f1e
 @command("t2i_diffusion.commands:GenerateConfig")
 def t2i_generate(config):
     "Generate images from prompts, and save them."
@@ -153,13 +153,15 @@ def t2i_generate(config):
     print(f"Loading the checkpoint {folder.name} and its text encoder ...", flush=True)
     import torch
     from tqdm import tqdm
-    pipe = TextToImage.from_pretrained(folder, config.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = config.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    pipe = TextToImage.from_pretrained(folder, device)
     pipe.encoder.encode([*config.prompts, config.negative_prompt])
     for prompt, name in zip(config.prompts, file_names(config.prompts)):
         if unknown_prompt(prompt, pipe.known):
             names = ", ".join(pipe.prompts[:10]) + (" and more" if len(pipe.prompts) > 10 else "")
             print(f"Note: this model was trained on {names}; {prompt!r} names none of them.")
-        steps = pipe.stream(prompt, config.num_images, negative_prompt=config.negative_prompt, seed=config.seed, **settings)
+        steps = pipe.stream(prompt, config.num_images, seed=config.seed, negative_prompt=config.negative_prompt,
+                            **settings)
         bar = tqdm(steps, prompt, settings["num_inference_steps"])
         for path in save_images(bar, settings["num_inference_steps"], output, name, config.scale):
             print(path)
@@ -174,7 +176,7 @@ def file_names(prompts) -> list:
         taken.append(next(name for name in names if name not in taken))
     return taken
 
-# %% ../nbs/library/commands.ipynb #b655e0e2
+# %% ../nbs/library/commands.ipynb #d1a1908e
 @command("t2i_diffusion.train_config:TrainConfig")
 def t2i_train(config):
     "Train a text-to-image model. The same command resumes a run that was stopped."
@@ -195,7 +197,7 @@ class WebConfig:
     """
     host: str = "127.0.0.1" # The address to listen on; 0.0.0.0 lets other machines in.
     port: int = 8866 # The port to listen on.
-    checkpoint: str | None = None # The model: a name from the package, a folder, or a Hub id. By default, photos-64.
+    checkpoint: str | None = None # The model: a packaged name, a folder or a Hub id. By default, photos-64.
 
 @command("t2i_diffusion.commands:WebConfig")
 def t2i_web(config):

@@ -6,7 +6,7 @@
 __all__ = ['DEFAULTS', 'image_seed', 'fresh_seed', 'sampling_settings', 'TextToImageOutput', 'TextToImage', 'as_prompts',
            'unknown_prompt', 'writable_folder']
 
-# %% ../nbs/library/pipeline.ipynb #9b6dfb78
+# %% ../nbs/library/pipeline.ipynb #0f239d8e
 import hashlib
 import math
 import os
@@ -17,7 +17,8 @@ from pathlib import Path
 
 from fastcore.meta import delegates
 
-from .checkpoints import DEFAULT_CHECKPOINT, checkpoint_folder, load_autoencoder, load_model, read_config, save_model
+from .checkpoints import (
+    DEFAULT_CHECKPOINT, checkpoint_folder, load_autoencoder, load_model, read_config, save_model)
 
 # %% ../nbs/library/pipeline.ipynb #2fac9578
 def image_seed(
@@ -57,7 +58,7 @@ def sampling_settings(
         raise ValueError(f"unknown sampler {settings['sampler']!r}; choose one of {', '.join(SAMPLERS)}.")
     return settings
 
-# %% ../nbs/library/pipeline.ipynb #23d7dbf0
+# %% ../nbs/library/pipeline.ipynb #8a7477a6
 @dataclass
 class TextToImageOutput:
     "What a call of the pipeline returns."
@@ -128,7 +129,7 @@ class TextToImage:
         device=None, # "cpu", "cuda", "mps" or a `torch.device`; None stays
         dtype=None, # of the network's weights, such as `torch.bfloat16`; None stays
     ) -> "TextToImage": # itself
-        "Move the network; the sampler computes in float32. Raises `ValueError` for a device this machine does not have."
+        "Move the network. Raises `ValueError` for a device this machine does not have."
         try:
             self.model.to(device=device or self.device, dtype=dtype or self.dtype)
             if self.autoencoder is not None:
@@ -145,7 +146,7 @@ class TextToImage:
         dtype=None, # of its weights; None is float32
         **hub, # for a Hub id: revision, token, cache_dir, local_files_only, endpoint
     ) -> "TextToImage":
-        "Load a checkpoint; nothing is unpickled. Raises `FileNotFoundError`, `OSError` or `ValueError` that says what to do."
+        "Load a checkpoint; nothing is unpickled. `OSError` or `ValueError` says what is wrong."
         folder = checkpoint_folder(checkpoint, **hub)
         read_config(folder, ("schedule", "prediction_type", "text_encoder"))
         from t2i_diffusion.text_conditioning import TextEncoder
@@ -179,7 +180,7 @@ class TextToImage:
     def stream(self,
         prompt, # a string, or a list of them; "" is the unconditional prompt
         num_images_per_prompt: int = 1,
-        num_inference_steps: int = None, # calls of the network; None here and below is what the checkpoint recommends
+        num_inference_steps: int = None, # None here and below is what the checkpoint recommends
         guidance_scale: float = None, # of classifier-free guidance; 1 is none, and takes half the time
         negative_prompt="", # what to move away from: a string, or one for each prompt
         sampler: str = None, # one of `sampling.SAMPLERS`
@@ -189,10 +190,10 @@ class TextToImage:
         seed: int = None, # image i of a seed is the same in any batch; None is a fresh seed
         batch_size: int = 16, # images that go through the network together
     ): # yields a `SampleStep` of all images at every step, x0 as images
-        "Generate images step by step. All arguments are checked at the call; `ValueError` says what to change."
+        "Generate images step by step. All arguments are checked here; `ValueError` says what to change."
         settings = sampling_settings(
-            self.config, num_inference_steps=num_inference_steps, guidance_scale=guidance_scale, sampler=sampler,
-            eta=eta, clip_sample=clip_sample)
+            self.config, num_inference_steps=num_inference_steps, guidance_scale=guidance_scale,
+            sampler=sampler, eta=eta, clip_sample=clip_sample)
         prompts, negatives = as_prompts(prompt, "prompt"), as_prompts(negative_prompt, "negative_prompt")
         if len(negatives) not in (1, len(prompts)):
             raise ValueError(f"negative_prompt has {len(negatives)} strings for {len(prompts)} prompts; "
@@ -218,7 +219,8 @@ class TextToImage:
         "`stream` for prompts that are embedded already."
         seeds = [image_seed(seed, 0) for seed in seeds]
         settings = sampling_settings(self.config, **asked)
-        return self._decoded(self._sample(text, negative.expand(len(text)), seeds, batch_size, guidance, settings))
+        negative = negative.expand(len(text))
+        return self._decoded(self._sample(text, negative, seeds, batch_size, guidance, settings))
 
     def _sample(self, text, negative, seeds, batch_size, guidance, settings):
         "Start one sampler a batch, and yield their steps together."
@@ -261,7 +263,9 @@ class TextToImage:
 
         from t2i_diffusion.images import to_pil
         seed = fresh_seed() if seed is None else seed
-        for step in tqdm(self.stream(prompt, num_images_per_prompt, seed=seed, **kwargs), disable=not progress):
+        steps = self.stream(prompt, num_images_per_prompt, seed=seed, **kwargs)
+        count = sampling_settings(self.config, num_inference_steps=kwargs.get("num_inference_steps"))
+        for step in tqdm(steps, total=count["num_inference_steps"], disable=not progress):
             pass
         prompts = [p for p in as_prompts(prompt, "prompt") for _ in range(num_images_per_prompt)]
         return TextToImageOutput(to_pil(step.x0), prompts, seed)
@@ -271,7 +275,8 @@ def as_prompts(value, name: str) -> list:
     values = list(value) if isinstance(value, (list, tuple)) else [value]
     wrong = [v for v in values if not isinstance(v, str)]
     if wrong or not values:
-        raise ValueError(f"{name} must be a string or a list of strings, got {wrong[0] if wrong else values!r}.")
+        found = wrong[0] if wrong else values
+        raise ValueError(f"{name} must be a string or a list of strings, got {found!r}.")
     return values
 
 # %% ../nbs/library/pipeline.ipynb #dd85c61e

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from .checkpoints import DEFAULT_TEXT_ENCODER, network_class
 
-# %% ../nbs/library/train_config.ipynb #9f3eb67a
+# %% ../nbs/library/train_config.ipynb #b9ec4835
 @dataclass
 class TrainConfig:
     """Train a text-to-image model.
 
-    The run's folder will hold the model, its checkpoints and generated images. The same command resumes a run that was stopped.
+    The run's folder will hold the model, its checkpoints and generated images.
+    The same command resumes a run that was stopped.
     """
     run: str = "" # Name of the run and of its folder. By default, data set and image size, as in shapes-32.
     output_dir: str = "output_ImageNet" # The folder of all runs.
@@ -33,9 +34,9 @@ class TrainConfig:
 
     backbone: str = "unet" # The kind of network.
     patch_size: int = 4 # Side of the squares of pixels that the network folds into channels.
-    block_out_channels: tuple[int, ...] = () # Channels of each level, finest first. By default, as suits the image size.
+    block_out_channels: tuple[int, ...] = () # Channels of each level, finest first.
     layers_per_block: int = 1 # Residual blocks a level.
-    self_attention: tuple[int, ...] = () # 1 or 0 for each level. By default, 1 where at most 8x8 positions are left.
+    self_attention: tuple[int, ...] = () # 1 or 0 for each level. By default, 1 from 8x8 positions down.
     cross_attention: tuple[int, ...] = () # 1 or 0 for each level. By default, as self_attention.
     dropout: float = 0.0 # Dropout inside residual blocks.
     text_encoder: str = DEFAULT_TEXT_ENCODER # A sentence-transformers model: a Hub id or a folder.
@@ -45,7 +46,7 @@ class TrainConfig:
     num_train_timesteps: int = 1000 # Timesteps of the forward process.
     zero_terminal_snr: bool = False # Make the last timestep pure noise.
     shift: float = 1.0 # Multiply the noise-to-signal ratio. Above 1 means more noise, for larger images.
-    prediction_type: str = "sample" # What the network predicts: epsilon, sample, v_prediction or flow_prediction.
+    prediction_type: str = "sample" # One of epsilon, sample, v_prediction and flow_prediction.
     loss_weighting: str = "snr_plus_one" # One of constant, snr, truncated_snr, snr_plus_one and min_snr.
     max_loss_weight: float = 10.0 # Upper bound of the weight on the error of x0.
     timestep_sampling: str = "stratified" # One of uniform, stratified and logit_normal.
@@ -85,7 +86,8 @@ class TrainConfig:
                 setattr(self, name, tuple(value))
         self.run = self.run or f"{self.dataset}-{self.image_size}"
         self.block_out_channels = self.block_out_channels or CHANNELS.get(self.image_size, ())
-        sides = [self.image_size // max(1, self.patch_size) // 2**i for i in range(len(self.block_out_channels))]
+        finest = self.image_size // max(1, self.patch_size)
+        sides = [finest // 2**level for level in range(len(self.block_out_channels))]
         self.self_attention = self.self_attention or tuple(int(side <= 8) for side in sides)
         self.cross_attention = self.cross_attention or self.self_attention
 
@@ -111,7 +113,7 @@ class TrainConfig:
 
     @property
     def network(self) -> dict:
-        "The fields that the network's config shares with this one. Channels and text width follow from the data."
+        "The fields that the network's config shares with this one; the data add channels and text width."
         theirs = {field.name for field in fields(network_class(self.backbone).config_class)}
         chosen = {name: value for name, value in vars(self).items() if name in theirs}
         for name in ("self_attention", "cross_attention"):
@@ -132,7 +134,7 @@ class TrainConfig:
 
 CHANNELS = {32: (64, 96), 64: (64, 128, 192)} # image size: block_out_channels that suit it
 
-# %% ../nbs/library/train_config.ipynb #f64f0a67
+# %% ../nbs/library/train_config.ipynb #b6708b98
 def check_names(config: TrainConfig):
     "Raise `ValueError` for a name that nothing has."
     from t2i_diffusion.forward_process import PREDICTION_TYPES
@@ -147,8 +149,8 @@ def check_names(config: TrainConfig):
             raise ValueError(f"unknown {field} {value!r}; choose one of {', '.join(names)}.")
 
 POSITIVE = (
-    "num_train_steps", "batch_size", "gradient_accumulation_steps", "warmup_steps", "sample_every", "image_size",
-    "checkpoint_every", "keep_checkpoints", "num_inference_steps", "patch_size", "layers_per_block")
+    "num_train_steps", "batch_size", "gradient_accumulation_steps", "warmup_steps", "sample_every",
+    "checkpoint_every", "keep_checkpoints", "num_inference_steps", "image_size", "patch_size", "layers_per_block")
 
 def check_numbers(config: TrainConfig):
     "Raise `ValueError` for a number out of its range."

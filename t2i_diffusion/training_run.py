@@ -50,7 +50,7 @@ def on_cpu(asked: bool = False) -> bool:
     "Compute on the CPU? If asked to, or where a machine runs more processes than it has devices."
     return asked or int(os.environ.get("LOCAL_WORLD_SIZE", 1)) > torch.accelerator.device_count()
 
-# %% ../nbs/library/training_run.ipynb #ad0a22f3
+# %% ../nbs/library/training_run.ipynb #61026ef5
 @lru_cache(maxsize=1)
 def shared_text_encoder(name: str) -> TextEncoder:
     "One text encoder for all runs in this process: they share what it has encoded."
@@ -66,22 +66,26 @@ class TrainingRun:
         self.accelerator = start_accelerator(config)
         self.device = self.accelerator.device
         self.is_main = self.accelerator.is_main_process
-        with self.accelerator.main_process_first(): # one process decodes the images, the others find them decoded
+        with self.accelerator.main_process_first(): # one process decodes the images, the others find them
             self.dataset = open_dataset(config)
         self.schedule = config.make_schedule()
         self.encoder = shared_text_encoder(config.text_encoder)
         self.empty = self.encoder.encode([""]).to(self.device)
         self.captions = self.encoder.encode(self.dataset.captions).to(self.device)
-        self.names_side = torch.tensor([bool(re.search(r"\b(left|right)\b", c)) for c in self.dataset.captions])
+        sides = [re.search(r"\b(left|right)\b", caption) for caption in self.dataset.captions]
+        self.names_side = torch.tensor([side is not None for side in sides])
 
         torch.manual_seed(config.seed) # initial weights are the same in every process
         self.network = self.first_network().to(self.device, memory_format=torch.channels_last).train()
         self.ema = EMA(self.network, config.ema_decay)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99),
-                                           weight_decay=config.weight_decay, fused=True)
-        self.progress = dict(step=0, images_seen=0, seconds=0.0, losses=[], fingerprint=self.dataset.fingerprint)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99),
+            weight_decay=config.weight_decay, fused=True)
         if self.checkpoint:
             self.progress = load_checkpoint(self.checkpoint, self.network, self.ema, self.optimizer)
+        else:
+            start = dict(step=0, images_seen=0, seconds=0.0, losses=[])
+            self.progress = start | {"fingerprint": self.dataset.fingerprint}
         self.check_data()
         config.folder.mkdir(parents=True, exist_ok=True)
         self.model = self.accelerator.prepare(torch.compile(self.network) if config.compile else self.network)
@@ -104,13 +108,14 @@ class TrainingRun:
     @property
     def info(self) -> dict:
         "What must be known to use the network: goes into config.json."
-        training = {name: self.progress[name] for name in ("images_seen", "seconds")}
-        training |= dict(dataset=self.config.dataset, steps=self.progress["step"], seconds=round(training["seconds"]))
-        return dict(schedule=self.config.schedule_settings, prediction_type=self.config.prediction_type,
-                    text_encoder=self.config.text_encoder, prompts=list(self.dataset.classes), training=training)
+        config, progress = self.config, self.progress
+        training = dict(dataset=config.dataset, steps=progress["step"], images_seen=progress["images_seen"],
+                        seconds=round(progress["seconds"]))
+        return dict(schedule=config.schedule_settings, prediction_type=config.prediction_type,
+                    text_encoder=config.text_encoder, prompts=list(self.dataset.classes), training=training)
 
     def batch(self, step: int, part: int = 0):
-        "One part of the batch of a step, for this process: x0, noise [B, C, h, w], timesteps [B], text of B captions."
+        "One part of the batch of a step: x0, noise [B, C, h, w], timesteps [B], text of B captions."
         config = self.config
         parts = config.gradient_accumulation_steps
         size = config.batch_size // parts
@@ -141,8 +146,9 @@ class TrainingRun:
         for part in range(parts):
             x0, noise, timesteps, text = self.batch(step, part)
             with nullcontext() if part == parts - 1 else self.accelerator.no_sync(self.model):
-                loss = diffusion_loss(self.model, self.schedule, x0, text, timesteps, noise, config.prediction_type,
-                                      config.loss_weighting, config.max_loss_weight)
+                loss = diffusion_loss(
+                    self.model, self.schedule, x0, text, timesteps, noise, config.prediction_type,
+                    config.loss_weighting, config.max_loss_weight)
                 self.accelerator.backward(loss / parts)
             total += loss.detach() / parts
         if not math.isfinite(total):
@@ -162,7 +168,7 @@ class TrainingRun:
         return learning_rate(step, config.num_train_steps, config.learning_rate, config.warmup_steps,
                              config.decay_fraction)
 
-# %% ../nbs/library/training_run.ipynb #32b0987a
+# %% ../nbs/library/training_run.ipynb #dd309eb2
 def start_accelerator(config: TrainConfig):
     "Device, precision, processes and tracker."
     from accelerate import Accelerator
@@ -171,7 +177,7 @@ def start_accelerator(config: TrainConfig):
     if not config.log_with:
         return accelerator
     if not accelerator.log_with:
-        raise ValueError(f"the tracker {config.log_with!r} is not installed here: pip install {config.log_with}.")
+        raise ValueError(f"the tracker {config.log_with!r} is not installed: pip install {config.log_with}.")
     plain = {k: v if isinstance(v, (int, float, str)) else str(v) for k, v in asdict(config).items()}
     accelerator.init_trackers("t2i_diffusion", config=plain)
     return accelerator
@@ -233,12 +239,11 @@ def load_checkpoint(
     progress.pop("config")
     return progress
 
-# %% ../nbs/library/training_run.ipynb #56d25e88
+# %% ../nbs/library/training_run.ipynb #3209e752
 def differences(mine: dict, theirs: dict) -> str: # empty where they agree
     "What `theirs` has otherwise, in words."
-    def same(a, b):
-        return json.dumps(a) == json.dumps(b) # tuples are lists in JSON
-    return "; ".join(f"{key} is {mine[key]}, there {theirs[key]}" for key in theirs if not same(mine[key], theirs[key]))
+    other = [key for key in theirs if json.dumps(mine[key]) != json.dumps(theirs[key])] # tuples are lists there
+    return "; ".join(f"{key} is {mine[key]}, there {theirs[key]}" for key in other)
 
 def model_settings(config: TrainConfig) -> dict:
     "What a model is made for: two runs that differ here cannot share weights."
@@ -251,16 +256,17 @@ def checkpoint_to_resume(
     "Refuse a run's folder, or a model in `init_from`, of another kind before anything is loaded."
     mine = model_settings(config)
     if config.init_from:
-        there = read_config(checkpoint_folder(config.init_from), ("schedule", "prediction_type", "text_encoder"))
-        theirs = there["network"] | {key: there[key] for key in mine if key in there}
-        theirs = {key: theirs[key] for key in mine if key in theirs and key != "dropout"}
-        if other := differences(mine, theirs):
+        there = read_config(checkpoint_folder(config.init_from))
+        theirs = there["network"] | there
+        other = differences(mine, {key: theirs[key] for key in mine if key in theirs and key != "dropout"})
+        if other:
             raise ValueError(f"init_from: {config.init_from} holds another kind of model ({other}).")
     found = checkpoints(config)
     if not found:
         return None
     saved = TrainConfig(**json.loads((found[-1] / "state.json").read_text())["config"])
-    if other := differences(mine | {"dataset": config.dataset}, model_settings(saved) | {"dataset": saved.dataset}):
+    other = differences(mine | {"dataset": config.dataset}, model_settings(saved) | {"dataset": saved.dataset})
+    if other:
         raise ValueError(f"{found[-1]} is a checkpoint of another kind of run ({other}): "
                          "give this run another name, or remove that folder.")
     return found[-1]
@@ -331,11 +337,11 @@ def save_results(
         final = image_grid(steps[-1].x0, nrow=2, scale=4)
         write_atomically(folder / f"final_class_{slug(prompt)}.png", final.save)
 
-# %% ../nbs/library/training_run.ipynb #3d23bbb8
+# %% ../nbs/library/training_run.ipynb #673cc546
 def train(
     config: TrainConfig, # what to train, on what, how long
 ) -> Path: # the run's folder: a trained model, images and checkpoints
-    "Train a text-to-image model, or resume from the run's last checkpoint; on a CPU, a GPU or under `accelerate launch`."
+    "Train a model, or resume from the run's last checkpoint; on a CPU, a GPU or under `accelerate launch`."
     from tqdm.auto import tqdm
     run, recent = TrainingRun(config), []
     progress, first, last = run.progress, run.progress["step"], config.num_train_steps
@@ -356,7 +362,8 @@ def train(
             recent.clear()
             rate = (progress["images_seen"] - images_before) / (progress["seconds"] - seconds_before)
             bar.set_postfix(loss=f"{loss:.4f}", images_per_second=f"{rate:.0f}", refresh=False)
-            run.accelerator.log(dict(loss=loss, learning_rate=run.learning_rate(step), images_per_second=rate), done)
+            numbers = dict(loss=loss, learning_rate=run.learning_rate(step), images_per_second=rate)
+            run.accelerator.log(numbers, done)
         if run.is_main and saving:
             save_checkpoint(run)
         if run.is_main and (done % config.sample_every == 0 or done == last):
