@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['UNetConfig', 'UNetBlock', 'ConditionalUNet', 'LayerInfo', 'UNetSummary', 'describe', 'unet_figure']
 
-# %% ../nbs/05_conditional_unet.ipynb #63bc4d16
+# %% ../nbs/05_conditional_unet.ipynb #69555660
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ from .text_conditioning import CrossAttention, TextEmbedding
 from .unet_blocks import (Downsample, ResBlock, SelfAttention, Upsample, group_norm,
     timestep_embedding, zero_init)
 
-# %% ../nbs/05_conditional_unet.ipynb #db9d4eb7
+# %% ../nbs/05_conditional_unet.ipynb #eb3b5a1e
 @dataclass
 class UNetConfig:
     "The shape of a `ConditionalUNet`; the tuples have one entry a level, finest first."
@@ -42,7 +42,7 @@ class UNetConfig:
             setattr(self, name, tuple(getattr(self, name)))
             if len(getattr(self, name)) != levels or levels == 0:
                 raise ValueError(f"{name} needs one entry a level, as block_out_channels has ({levels}).")
-        for name in ("sample_size", "in_channels", "patch_size", "layers_per_block", "attention_head_dim", "text_dim"):
+        for name in ("sample_size", "in_channels", "patch_size", "layers_per_block", "attention_head_dim"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} must be an integer from 1, got {getattr(self, name)!r}.")
         if self.sample_size % self.size_factor:
@@ -53,7 +53,7 @@ class UNetConfig:
                 raise ValueError(f"block_out_channels ({channels}) must be multiples of 4 and of "
                                  f"attention_head_dim ({self.attention_head_dim}).")
 
-# %% ../nbs/05_conditional_unet.ipynb #f540a028
+# %% ../nbs/05_conditional_unet.ipynb #d8d7b6fb
 class UNetBlock(nn.Module):
     "A residual block, then self-attention and cross-attention on the levels that have them."
     def __init__(self,
@@ -84,7 +84,7 @@ class UNetBlock(nn.Module):
             x = self.cross_attention(x, text)
         return x
 
-# %% ../nbs/05_conditional_unet.ipynb #c5f83f56
+# %% ../nbs/05_conditional_unet.ipynb #e1ca1a00
 class ConditionalUNet(nn.Module):
     """Predict from a noisy image (or latent), its timestep and a text
     (Ronneberger et al. 2015, arXiv:1505.04597; Ho et al. 2020, arXiv:2006.11239, appendix B)."""
@@ -185,7 +185,7 @@ class ConditionalUNet(nn.Module):
                              f"{self.config.text_dim}: use the encoder that it was trained with.")
         return text.expand(len(x_t)).to(self.conv_in.weight.dtype)
 
-# %% ../nbs/05_conditional_unet.ipynb #b9d1166a
+# %% ../nbs/05_conditional_unet.ipynb #0f509887
 @dataclass
 class LayerInfo:
     "One row of the table that `describe` makes."
@@ -224,11 +224,12 @@ class UNetSummary(list):
         for row in self:
             shape = "×".join(map(str, row.shape))
             skip = "yes" if row.is_skip else ""
-            lines.append(f"| `{row.name}` | {row.what} | {shape} | {row.parameters:,} | {row.flops / 1e6:,.1f} | {skip} |")
+            numbers = f"{row.parameters:,} | {row.flops / 1e6:,.1f}"
+            lines.append(f"| `{row.name}` | {row.what} | {shape} | {numbers} | {skip} |")
         lines.append(f"| **all** | | | **{self.parameters:,}** | **{self.flops / 1e6:,.1f}** | |")
         return "\n".join(lines)
 
-# %% ../nbs/05_conditional_unet.ipynb #cc43096c
+# %% ../nbs/05_conditional_unet.ipynb #80a878ae
 def _parts(unet):
     "The modules in the order in which they are called: (name, what it does, level, module)."
     def kind(module):
@@ -236,8 +237,12 @@ def _parts(unet):
             return "downsample"
         if isinstance(module, Upsample):
             return "upsample"
-        attention = [name for name in ("self_attention", "cross_attention") if getattr(module, name) is not None]
-        return " + ".join(["residual block", *(name.replace("_", "-") for name in attention)])
+        name = "residual block"
+        if module.self_attention is not None:
+            name += " + self-attention"
+        if module.cross_attention is not None:
+            name += " + cross-attention"
+        return name
 
     yield "time_mlp", "timestep to vector", None, unet.time_mlp
     yield "text_mlp", "text to vector", None, unet.text_mlp
@@ -272,7 +277,9 @@ def describe(
 
     shapes = {}
     for name, _, _, module in _parts(unet):
-        module.register_forward_hook(lambda module, args, out, name=name: shapes.update({name: tuple(out.shape[1:])}))
+        def note_shape(module, args, out, name=name):
+            shapes[name] = tuple(out.shape[1:])
+        module.register_forward_hook(note_shape)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         unet(x_t, timesteps, text)
 
@@ -286,9 +293,12 @@ def describe(
             is_skip=name == "conv_in" or name.startswith("downs")))
     return rows
 
-# %% ../nbs/05_conditional_unet.ipynb #1adf0398
+# %% ../nbs/05_conditional_unet.ipynb #6adfc967
 _PART_COLOURS = {
-    "residual block": "#56b4e9", "self-attention": "#e69f00", "cross-attention": "#009e73", "convolution": "#b8c0c8"}
+    "residual block": "#56b4e9",
+    "self-attention": "#e69f00",
+    "cross-attention": "#009e73",
+    "convolution": "#b8c0c8"}
 _SKIP_COLOUR = "#d55e00"
 
 def _place(rows):
@@ -308,12 +318,13 @@ def _draw_box(axis, row, x, y, width, height):
     stripe = width / len(colours)
     for i, colour in enumerate(colours):
         axis.add_patch(Rectangle((x + i * stripe, y - height / 2), stripe, height, facecolor=colour))
-    axis.add_patch(Rectangle((x, y - height / 2), width, height, fill=False, edgecolor="#333333", linewidth=0.8))
+    outline = Rectangle((x, y - height / 2), width, height, fill=False, edgecolor="#333333", linewidth=0.8)
+    axis.add_patch(outline)
     axis.text(x + width / 2, y - height / 2 - 0.05, row.shape[0], ha="center", va="top", fontsize=8)
 
 def _arrow(axis, start, end, colour="#333333", style="-"):
-    arrow = dict(arrowstyle="-|>", color=colour, linestyle=style, linewidth=0.9, shrinkA=0, shrinkB=0, mutation_scale=8)
-    axis.annotate("", end, start, arrowprops=arrow)
+    axis.annotate("", end, start, arrowprops=dict(
+        arrowstyle="-|>", color=colour, linestyle=style, linewidth=0.9, shrinkA=0, shrinkB=0, mutation_scale=8))
 
 def _draw_skips(axis, boxes):
     "A bridge from every skip to the block that takes it: the last one kept is the first one used."
@@ -343,7 +354,8 @@ def unet_figure(
     end = boxes[-1][1] + boxes[-1][3]
     floor = -1.5 * (table.levels - 1) - 1.2
     ceiling = 1.0 + 0.13 * (len(table) // table.levels // 2)
-    figure = Figure(figsize=(0.8 * (end + 2.4), 0.8 * (ceiling - floor)), dpi=dpi)
+    size = (0.8 * (end + 2.4), 0.8 * (ceiling - floor))
+    figure = Figure(figsize=size, dpi=dpi, layout="none")
     axis = figure.add_axes((0, 0, 1, 1), xlim=(-1.2, end + 1.2), ylim=(floor, ceiling))
     axis.axis("off")
 

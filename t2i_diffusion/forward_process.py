@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['PREDICTION_TYPES', 'NoiseSchedule']
 
-# %% ../nbs/01_forward_process.ipynb #a5f72f8c
+# %% ../nbs/01_forward_process.ipynb #04f45a4e
 import torch
 from torch import Tensor
 
-# %% ../nbs/01_forward_process.ipynb #b5de32df
+# %% ../nbs/01_forward_process.ipynb #d008a382
 PREDICTION_TYPES = { # name -> (a, b) of the target a * x0 + b * noise
     "epsilon": lambda signal, sigma: (0, 1), # the noise (Ho et al. 2020)
     "sample": lambda signal, sigma: (1, 0), # the clean image
@@ -17,7 +17,7 @@ PREDICTION_TYPES = { # name -> (a, b) of the target a * x0 + b * noise
     "flow_prediction": lambda signal, sigma: (-1, 1), # from image to noise (Liu et al. 2022)
 }
 
-# %% ../nbs/01_forward_process.ipynb #463f19f5
+# %% ../nbs/01_forward_process.ipynb #2bc9a546
 class NoiseSchedule:
     "The forward process x_t = signal[t] * x0 + sigma[t] * noise, a table of T timesteps."
     def __init__(self,

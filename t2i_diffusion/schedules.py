@@ -6,14 +6,14 @@
 __all__ = ['SCHEDULES', 'linear_betas', 'scaled_linear_betas', 'cosine_betas', 'sigmoid_betas', 'flow_schedule',
            'rescale_zero_terminal_snr', 'shift_snr', 'make_schedule']
 
-# %% ../nbs/02_schedules.ipynb #1ff5d6e9
+# %% ../nbs/02_schedules.ipynb #1e7892bc
 import math
 
 import torch
 from torch import Tensor
 from .forward_process import NoiseSchedule
 
-# %% ../nbs/02_schedules.ipynb #77b51faa
+# %% ../nbs/02_schedules.ipynb #81dd945f
 def linear_betas(
     num_train_timesteps: int = 1000, # T
     beta_start: float = 1e-4, # variance of the noise of the first step
@@ -30,7 +30,7 @@ def scaled_linear_betas(
     "Square roots of betas on a straight line (latent diffusion, Rombach et al. 2022, arXiv:2112.10752)."
     return torch.linspace(beta_start**0.5, beta_end**0.5, num_train_timesteps, dtype=torch.float64)**2
 
-# %% ../nbs/02_schedules.ipynb #ca0ee56b
+# %% ../nbs/02_schedules.ipynb #4911d90d
 def _betas_of(alphas_cumprod, max_beta): # [T + 1], beginning with the clean image -> betas [T]
     return (1 - alphas_cumprod[1:] / alphas_cumprod[:-1]).clamp(max=max_beta)
 
@@ -55,7 +55,7 @@ def sigmoid_betas(
     v = torch.sigmoid((start + u * (end - start)) / tau)
     return _betas_of((v[-1] - v) / (v[-1] - v[0]), max_beta)
 
-# %% ../nbs/02_schedules.ipynb #18c8ac9f
+# %% ../nbs/02_schedules.ipynb #fa848610
 def flow_schedule(
     num_train_timesteps: int = 1000, # T
 ) -> NoiseSchedule: # signal + sigma = 1; the last timestep is pure noise
@@ -63,7 +63,7 @@ def flow_schedule(
     sigma = torch.arange(1, num_train_timesteps + 1, dtype=torch.float64) / num_train_timesteps
     return NoiseSchedule(1 - sigma, sigma)
 
-# %% ../nbs/02_schedules.ipynb #6e553e65
+# %% ../nbs/02_schedules.ipynb #74be6d07
 def rescale_zero_terminal_snr(
     betas: Tensor, # of any schedule, [T]
 ) -> Tensor: # betas, float64 [T]; the first is unchanged, the last is exactly 1
@@ -73,7 +73,7 @@ def rescale_zero_terminal_snr(
     kept = torch.cat([signal[:1], signal[1:] / signal[:-1]])
     return 1 - kept**2
 
-# %% ../nbs/02_schedules.ipynb #431534e1
+# %% ../nbs/02_schedules.ipynb #639d9cbf
 def shift_snr(
     schedule: NoiseSchedule, # any
     shift: float, # what sigma / signal is multiplied by; above 1 is noisier
@@ -85,7 +85,7 @@ def shift_snr(
     norm = signal + sigma if is_flow else (signal**2 + sigma**2).sqrt()
     return NoiseSchedule(signal / norm, sigma / norm)
 
-# %% ../nbs/02_schedules.ipynb #7d1503ea
+# %% ../nbs/02_schedules.ipynb #3c0241d8
 SCHEDULES = dict(
     linear=linear_betas,
     scaled_linear=scaled_linear_betas,
@@ -96,10 +96,10 @@ SCHEDULES = dict(
 def make_schedule(
     name: str = "cosine", # one of SCHEDULES
     num_train_timesteps: int = 1000, # T, at least 2
-    zero_terminal_snr: bool = False, # rescale, so that the last timestep is pure noise; "flow" ends there anyway
+    zero_terminal_snr: bool = False, # rescale, to end in pure noise ("flow" does anyway)
     shift: float = 1.0, # what sigma / signal is multiplied by, as `shift_snr` does
 ) -> NoiseSchedule:
-    "A schedule by its name. Raises `ValueError` for an unknown name, too few timesteps or a shift that is not positive."
+    "A schedule by its name. Raises `ValueError` for an unknown name, T below 2 or a shift that is not positive."
     if name not in SCHEDULES:
         raise ValueError(f"unknown schedule {name!r}; choose one of {', '.join(SCHEDULES)}.")
     if not isinstance(num_train_timesteps, int) or num_train_timesteps < 2:
