@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['CLASSIFIERS', 'PARAPHRASES', 'GUIDANCE_SCALES', 'STEP_COUNTS', 'NAMES', 'CURVES', 'write_json', 'write_tensors',
            'save_classifier', 'load_classifier', 'columns_of', 'paraphrases', 'Request', 'class_requests',
-           'shape_requests', 'LabelledImages', 'even_in_class', 'spread_out', 'single_shapes', 'digest',
+           'shape_requests', 'LabelledImages', 'even_in_class', 'mixed', 'spread_out', 'single_shapes', 'digest',
            'inception_metrics', 'generate', 'Evaluation', 'generate_missing', 'describe_real', 'curve_points',
            'load_run_checkpoint', 'measure_point', 'measure_curves', 'accuracy_of', 'accuracies', 'real_half',
            'distances', 'sets', 'copies', 'attributes', 'inception', 'summary_lines', 'curve_figure', 'draw_curve',
            'draw_tiles', 'draw_classes', 'draw_pairs', 'page_figure', 'evaluate', 'run_evaluation']
 
-# %% ../nbs/library/evaluation_run.ipynb #cdb96c27
+# %% ../nbs/library/evaluation_run.ipynb #de8cf4c9
 import hashlib
 import json
 import math
@@ -30,7 +30,7 @@ from .evaluation_config import EvaluationConfig
 from .images import from_uint8, image_grid, to_uint8, write_atomically
 from .metrics import (
     ImageClassifier, ImageNetClassifier, class_accuracy, compare_sets, describe, nearer_to_training,
-    nearest_neighbours, standard_error, thumbnails, top_k_accuracy)
+    nearest_neighbours, principal_directions, standard_error, thumbnails, top_k_accuracy)
 from .pipeline import TextToImage, image_seed, sampling_settings, writable_folder
 from .plotting import COLOURS, new_figure
 from .sampling import SAMPLERS
@@ -160,7 +160,7 @@ def shape_requests(
         *in_turn(train.captions[train.num_single :], n // 4, "two_shapes"),
     ]
 
-# %% ../nbs/library/evaluation_run.ipynb #9f2782e9
+# %% ../nbs/library/evaluation_run.ipynb #0bbe8957
 class LabelledImages:
     "Images of a data set, each with a class."
     def __init__(
@@ -188,6 +188,11 @@ def even_in_class(
     for label in labels.unique():
         even[(labels == label).nonzero().flatten()[::2]] = True
     return even
+
+def mixed(
+    rows: Tensor,  # [N]
+) -> Tensor:  # the same in a fixed random order, so that the first few are a fair selection
+    return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))]
 
 def spread_out(
     count: int,  # how many to take
@@ -381,7 +386,7 @@ def describe_real(work: Evaluation):
         write_tensors(path, dict(features=features, logits=logits, thumbnails=small))
     work.state.wait_for_everyone()
 
-# %% ../nbs/library/evaluation_run.ipynb #ec33ab4c
+# %% ../nbs/library/evaluation_run.ipynb #c96ca0c7
 GUIDANCE_SCALES = (1.0, 1.5, 2.0, 3.0, 4.5, 7.0)
 STEP_COUNTS = (5, 10, 20, 50)
 
@@ -418,7 +423,7 @@ def measure_point(work: Evaluation, point: dict) -> dict:
         found.append(describe(work.classifier, x0))
     features, logits = map(torch.cat, zip(*found))
     labels = torch.tensor([work.requests[i].label for i in plain])
-    return point | accuracy_of(work, logits, labels) | distances(features, real_half(work, "features", True))
+    return point | accuracy_of(work, logits, labels) | distances(work, features, real_half(work, "features", True))
 
 def measure_curves(work: Evaluation) -> list[dict]:
     "The points of all curves, as measured now or before."
@@ -431,7 +436,7 @@ def measure_curves(work: Evaluation) -> list[dict]:
     work.state.wait_for_everyone()
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
-# %% ../nbs/library/evaluation_run.ipynb #a1582713
+# %% ../nbs/library/evaluation_run.ipynb #337ac348
 def accuracy_of(work: Evaluation, logits: Tensor, labels: Tensor) -> dict:
     "Top-1 and top-5 among the model's classes, with the standard error of top-1, and over all that the classifier knows."
     columns = torch.tensor(work.columns)
@@ -459,31 +464,35 @@ def accuracies(work: Evaluation) -> dict:
     results = dict(accuracy=found, class_accuracy=by_class, paraphrases=by_text)
     if work.validation is not None:
         real = real_half(work, "logits", False)
-        truth = work.validation.labels[~even_in_class(work.validation.labels)]
+        truth = work.validation.labels[mixed((~even_in_class(work.validation.labels)).nonzero().flatten())]
         results["real_accuracy"] = dict(images=len(truth), top1=top_k_accuracy(real, truth), top5=top_k_accuracy(real, truth, 5))
     return results
 
 def real_half(work: Evaluation, key: str, even: bool) -> Tensor | None:
-    "Features or logits of the validation images that choose (even) or report (odd)."
+    "Features or logits of the validation images that choose (even) or report (odd), in mixed order."
     if work.validation is None:
         return None
     half = even_in_class(work.validation.labels)
-    return load_file(work.folder / "validation.safetensors")[key][half if even else ~half]
+    rows = (half if even else ~half).nonzero().flatten()
+    return load_file(work.folder / "validation.safetensors")[key][mixed(rows)]
 
-def distances(generated: Tensor, real: Tensor | None) -> dict:
-    "The metrics of `compare_sets`, with the count on each side."
+def distances(work: Evaluation, generated: Tensor, real: Tensor | None) -> dict:
+    "The metrics of `compare_sets`, with the count on each side; Fréchet in 64 principal components of training images."
     if real is None or min(len(generated), len(real)) < 8:
         return {}
-    rows = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))
-    found = {name: list(pair) for name, pair in compare_sets(generated, real[rows]).items()}
-    return found | dict(count=min(len(generated), len(real)))
+    n = min(len(generated), len(real))
+    directions = principal_directions(load_file(work.folder / "training.safetensors")["features"])
+    found = {name: list(pair) for name, pair in compare_sets(generated, real, directions=directions).items()}
+    return found | dict(count=n)
 
 def sets(work: Evaluation) -> dict:
     "Generated images against the half that reports, and the floor: the half that chooses against it."
     if work.validation is None:
         return {}
     report, choose = real_half(work, "features", False), real_half(work, "features", True)
-    return dict(generated=distances(work.read("features")[work.plain], report), floor=distances(choose, report))
+    generated = distances(work, work.read("features")[work.plain], report)
+    n = generated.get("count", 0)
+    return dict(generated=generated, floor=distances(work, choose[:n], report[:n]))
 
 def copies(work: Evaluation) -> dict:
     "How often the nearest real image is a training image: for generated images, and for held-out real ones."
@@ -530,8 +539,8 @@ def inception(work: Evaluation) -> dict:
         results["inception_fid"] = dict(value=fid.compute().item(), images=count, real=len(real))
     return results
 
-# %% ../nbs/library/evaluation_run.ipynb #f8a989b6
-NAMES = dict(frechet="Fréchet distance", kid="KID", precision="precision", recall="recall")
+# %% ../nbs/library/evaluation_run.ipynb #05027459
+NAMES = dict(frechet="Fréchet distance", kid="KID × 1000", precision="precision", recall="recall")
 
 def summary_lines(results: dict) -> list[str]:
     "The results in words."
@@ -547,7 +556,8 @@ def summary_lines(results: dict) -> list[str]:
         lines.append(f"attributes right, {kind.replace('_', ' ')}: " + ", ".join(f"{k} {v:.0%}" for k, v in shares.items()))
     for name, found in results.get("sets", {}).items():
         if found:
-            values = ", ".join(f"{NAMES[k]} {found[k][0]:.3g} ± {found[k][1]:.2g}" for k in NAMES)
+            scaled = found | dict(kid=[1000 * v for v in found["kid"]])
+            values = ", ".join(f"{NAMES[k]} {scaled[k][0]:.3g} ± {scaled[k][1]:.2g}" for k in NAMES)
             lines.append(f"{name}: {values} ({found['count']:,} on each side)")
     if c := results.get("copies"):
         for key in ("thumbnails", "features"):

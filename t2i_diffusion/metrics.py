@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['top_k_accuracy', 'standard_error', 'confusion_matrix', 'class_accuracy', 'ResidualBlock', 'ImageClassifier',
            'augment', 'train_classifier', 'describe', 'fold_batch_norms', 'ImageNetClassifier', 'frechet_distance',
-           'kernel_distance', 'inside_balls', 'precision_recall', 'half_sampling', 'compare_sets', 'nearest_neighbours',
-           'thumbnails', 'suspects', 'nearer_to_training']
+           'kernel_distance', 'principal_directions', 'inside_balls', 'precision_recall', 'half_sampling',
+           'compare_sets', 'nearest_neighbours', 'thumbnails', 'suspects', 'nearer_to_training']
 
 # %% ../nbs/13_evaluation.ipynb #61d6eb22
 import math
@@ -209,7 +209,7 @@ class ImageNetClassifier(nn.Module):
     def forward(self, x0: Tensor) -> Tensor:  # logits [B, 1000]
         return self.head(self.features(x0))
 
-# %% ../nbs/13_evaluation.ipynb #5458a635
+# %% ../nbs/13_evaluation.ipynb #5ada8ae9
 def frechet_distance(
     a: Tensor,  # features of one set [N, D]
     b: Tensor,  # features of the other [M, D]
@@ -225,7 +225,7 @@ def frechet_distance(
     squared = shift.square().sum() + a.square().sum() + b.square().sum() - 2 * overlap
     return squared.clamp(min=0).item()
 
-# %% ../nbs/13_evaluation.ipynb #43f8abe7
+# %% ../nbs/13_evaluation.ipynb #c65ae3aa
 def kernel_distance(
     a: Tensor,  # features of one set [N, D], N at least 2
     b: Tensor,  # features of the other [M, D], M at least 2
@@ -241,7 +241,16 @@ def kernel_distance(
     a, b = a.double(), b.double()
     return (among(a) + among(b) - 2 * kernel(a, b).mean()).item()
 
-# %% ../nbs/13_evaluation.ipynb #332291c8
+# %% ../nbs/13_evaluation.ipynb #1310c95a
+def principal_directions(
+    features: Tensor,  # of real images [N, D]; best of training images, which are not compared with
+    count: int = 64,  # d, how many directions to keep, at most
+) -> Tensor:  # [D, d], orthonormal columns: `features @ directions` keeps most of the variance
+    "The directions of largest variance, for distances with many features and few images."
+    directions = torch.linalg.svd(features - features.mean(0), full_matrices=False).Vh
+    return directions[:count].T
+
+# %% ../nbs/13_evaluation.ipynb #1294c6b2
 def inside_balls(
     points: Tensor,  # [N, D]
     centres: Tensor,  # [M, D]
@@ -261,7 +270,7 @@ def precision_recall(
     recall = inside_balls(real, generated, k).float().mean().item()
     return precision, recall
 
-# %% ../nbs/13_evaluation.ipynb #997972a1
+# %% ../nbs/13_evaluation.ipynb #d218b92c
 def half_sampling(
     metric: Callable,  # sets -> a number, or a tuple of numbers
     *sets: Tensor,  # each [N, …]; rows are the independent images
@@ -281,10 +290,12 @@ def compare_sets(
     generated: Tensor,  # features [N, D], N at least 8
     real: Tensor,  # features [M, D], M at least 8
     repeats: int = 10,  # random halves for the standard errors
+    directions: Tensor | None = None,  # [D, d]: take the Fréchet distance in these directions only
 ) -> dict:  # name -> (value, standard error)
     "Fréchet distance, KID, precision and recall at equal counts: the larger set is cut into parts as large as the smaller."
     def metrics(a, b):
-        return frechet_distance(a, b), kernel_distance(a, b), *precision_recall(a, b)
+        few = (a, b) if directions is None else (a @ directions, b @ directions)
+        return frechet_distance(*few), kernel_distance(a, b), *precision_recall(a, b)
 
     n = min(len(generated), len(real))
     parts = len(generated) // n
@@ -293,7 +304,7 @@ def compare_sets(
     names = ("frechet", "kid", "precision", "recall")
     return dict(zip(names, zip(values.mean(0).tolist(), errors)))
 
-# %% ../nbs/13_evaluation.ipynb #ff213dfe
+# %% ../nbs/13_evaluation.ipynb #52dcf64d
 def nearest_neighbours(
     queries: Tensor,  # [N, D]
     bank: Tensor,  # [M, D]
@@ -326,7 +337,7 @@ def suspects(
     "Images nearer to the training set than real images that were never trained on."
     return generated < held_out.quantile(false_alarms)
 
-# %% ../nbs/13_evaluation.ipynb #729e97d3
+# %% ../nbs/13_evaluation.ipynb #12c7f902
 def nearer_to_training(
     images: Tensor,  # vectors of the images in question [N, D]: pixels or features
     training: Tensor,  # vectors of training images [T, D]
