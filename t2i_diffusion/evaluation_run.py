@@ -36,7 +36,7 @@ from .plotting import COLOURS, new_figure
 from .sampling import SAMPLERS
 from .shapes import ShapesDataset, attributes_right
 
-# %% ../nbs/library/evaluation_run.ipynb #b92caeb5
+# %% ../nbs/library/evaluation_run.ipynb #25174e49
 CLASSIFIERS = Path(t2i_diffusion.__file__).parent / "classifiers"
 
 def write_json(path, value):
@@ -67,7 +67,7 @@ def load_classifier(
     folder = CLASSIFIERS / name if (CLASSIFIERS / name).is_dir() else Path(name).expanduser()
     for file in (folder / "config.json", folder / "model.safetensors"):
         if not file.is_file():
-            raise FileNotFoundError(f"{file} is missing: a classifier is a folder that save_classifier wrote.")
+            raise FileNotFoundError(f"{file} is missing: save_classifier writes a classifier's folder.")
     try:
         about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         classifier = ImageClassifier(about["classes"], about["widths"], about["blocks"])
@@ -75,7 +75,7 @@ def load_classifier(
         classifier.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
     except Exception as error:
         why = str(error).splitlines()[0]
-        raise ValueError(f"{folder} holds no classifier ({why}): was it written by save_classifier?") from None
+        raise ValueError(f"{folder} holds no classifier ({why}): did save_classifier write it?") from None
     return classifier.eval().requires_grad_(False)
 
 # %% ../nbs/library/evaluation_run.ipynb #6f2d94d0
@@ -95,7 +95,7 @@ def columns_of(
                          "train one with train_classifier, save it, and give its folder as --classifier.")
     return [column[name.lower()] for name in classes]
 
-# %% ../nbs/library/evaluation_run.ipynb #4f9f37de
+# %% ../nbs/library/evaluation_run.ipynb #f884183a
 PARAPHRASES = {
     "goldfish": ["an orange fish in a bowl", "a little orange pet fish swimming in water"],
     "tarantula": ["a big hairy spider", "a huge fuzzy spider with eight legs"],
@@ -141,7 +141,7 @@ def class_requests(
     each = math.ceil(config.num_images / len(classes))
     plain = [Request(name, i) for _ in range(each) for i, name in enumerate(classes)]
     other = [(text, i) for i, name in enumerate(classes) for text in paraphrases(name)]
-    return plain + [Request(text, i, "paraphrase") for _ in range(config.images_per_paraphrase) for text, i in other]
+    return plain + [Request(text, i, "paraphrase") for text, i in other * config.images_per_paraphrase]
 
 def shape_requests(
     classes: list[str],  # captions with one shape
@@ -214,20 +214,20 @@ def single_shapes(
     labels = torch.tensor([classes.index(dataset.captions[i]) for i in captions[single]])
     return LabelledImages(dataset, indices[single][:count], labels[:count])
 
-# %% ../nbs/library/evaluation_run.ipynb #7ac31945
+# %% ../nbs/library/evaluation_run.ipynb #95a4ba19
 def digest(*parts) -> str:
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
 def inception_metrics(device: str = "cpu"):  # two metrics of torchmetrics
-    "Inception FID and CLIP score. Raises `OSError` in one line where torchmetrics or the weights are missing."
+    "Inception FID and CLIP score. Raises `OSError` where torchmetrics or the weights are missing."
     try:
         from torchmetrics.image.fid import FrechetInceptionDistance
         from torchmetrics.multimodal.clip_score import CLIPScore
         fid = FrechetInceptionDistance(feature=2048)
         clip = CLIPScore("openai/clip-vit-base-patch16")
     except ModuleNotFoundError:
-        raise OSError("--inception needs a package that is not installed: pip install 'torchmetrics[image]<2'; "
-                      "or leave the flag out.") from None
+        raise OSError("--inception needs a package that is not installed: "
+                      "pip install 'torchmetrics[image]<2'; or leave the flag out.") from None
     except Exception as error:
         raise OSError(f"--inception needs weights that torchmetrics fetches over the network, which failed "
                       f"({str(error).splitlines()[0]}); or leave the flag out.") from None
@@ -247,7 +247,7 @@ def generate(
         pass
     return step.x0.clamp(-1, 1).float().cpu()
 
-# %% ../nbs/library/evaluation_run.ipynb #b876b282
+# %% ../nbs/library/evaluation_run.ipynb #782ede35
 class Evaluation:
     "The state of an evaluation; `evaluate` drives it."
     def __init__(self, config: EvaluationConfig):
@@ -302,7 +302,8 @@ class Evaluation:
             return []
         found = sorted(p for p in Path(self.config.run).glob("checkpoints/step_*") if p.suffix != ".tmp")
         if not found:
-            raise FileNotFoundError(f"{self.config.run} has no checkpoints/step_…: give the folder of a training run.")
+            raise FileNotFoundError(f"{self.config.run} has no checkpoints/step_…: "
+                                    "give the folder of a training run.")
         return found
 
     def compare_folder(self):
@@ -325,8 +326,8 @@ class Evaluation:
         elif config.source:
             from t2i_diffusion.image_data import make_dataset
             with self.state.main_process_first():
-                both = [make_dataset(self.dataset, config.source, size, self.classes, split, config.cache_dir or None)
-                        for split in ("val", "train")]
+                where = (self.dataset, config.source, size, self.classes)
+                both = [make_dataset(*where, split, config.cache_dir or None) for split in ("val", "train")]
             self.validation, training = (LabelledImages(d, torch.arange(len(d)), d.labels) for d in both)
             self.training = training[spread_out(config.training_images, len(training))]
 
@@ -336,8 +337,9 @@ class Evaluation:
 
     def files(self) -> list:  # (path, range of requests)
         "The files of generated images, and which requests each holds."
-        n, size = len(self.requests), self.config.batch_size
-        return [(self.folder / "images" / f"{i:06d}.safetensors", range(i, min(i + size, n))) for i in range(0, n, size)]
+        n, size, folder = len(self.requests), self.config.batch_size, self.folder / "images"
+        parts = [range(i, min(i + size, n)) for i in range(0, n, size)]
+        return [(folder / f"{part.start:06d}.safetensors", part) for part in parts]
 
     def read(self, key: str) -> Tensor:  # "features" or "logits" of all requests, in order
         parts = []
@@ -386,7 +388,7 @@ def describe_real(work: Evaluation):
         write_tensors(path, dict(features=features, logits=logits, thumbnails=small))
     work.state.wait_for_everyone()
 
-# %% ../nbs/library/evaluation_run.ipynb #c96ca0c7
+# %% ../nbs/library/evaluation_run.ipynb #c0102672
 GUIDANCE_SCALES = (1.0, 1.5, 2.0, 3.0, 4.5, 7.0)
 STEP_COUNTS = (5, 10, 20, 50)
 
@@ -423,7 +425,8 @@ def measure_point(work: Evaluation, point: dict) -> dict:
         found.append(describe(work.classifier, x0))
     features, logits = map(torch.cat, zip(*found))
     labels = torch.tensor([work.requests[i].label for i in plain])
-    return point | accuracy_of(work, logits, labels) | distances(work, features, real_half(work, "features", True))
+    compared = distances(work, features, real_half(work, "features", True))
+    return point | accuracy_of(work, logits, labels) | compared
 
 def measure_curves(work: Evaluation) -> list[dict]:
     "The points of all curves, as measured now or before."
@@ -431,14 +434,15 @@ def measure_curves(work: Evaluation) -> list[dict]:
     points = curve_points(work)
     paths = [work.folder / "curves" / f"{digest(point, work.config.curve_images)}.json" for point in points]
     todo = work.share([both for both in zip(paths, points) if not both[0].exists()])
-    for path, point in tqdm(todo, "curves", unit=" points", disable=not todo or not work.state.is_main_process):
+    quiet = not todo or not work.state.is_main_process
+    for path, point in tqdm(todo, "curves", unit=" points", disable=quiet):
         write_json(path, measure_point(work, point))
     work.state.wait_for_everyone()
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
-# %% ../nbs/library/evaluation_run.ipynb #337ac348
+# %% ../nbs/library/evaluation_run.ipynb #d626c134
 def accuracy_of(work: Evaluation, logits: Tensor, labels: Tensor) -> dict:
-    "Top-1 and top-5 among the model's classes, with the standard error of top-1, and over all that the classifier knows."
+    "Top-1 (with its standard error) and top-5, among the model's classes and among all of the classifier's."
     columns = torch.tensor(work.columns)
     among = logits[:, columns]
     top1 = top_k_accuracy(among, labels)
@@ -458,14 +462,17 @@ def accuracies(work: Evaluation) -> dict:
     among, plain = logits[:, work.columns], torch.tensor(work.plain)
     right = among.argmax(1) == labels
     texts = dict.fromkeys(r.prompt for r in work.requests if r.kind == "paraphrase")
-    by_text = {t: right[[i for i, r in enumerate(work.requests) if r.prompt == t]].float().mean().item() for t in texts}
+    places = {text: [i for i, r in enumerate(work.requests) if r.prompt == text] for text in texts}
+    by_text = {text: right[rows].float().mean().item() for text, rows in places.items()}
     by_class = class_accuracy(among[plain], labels[plain]).tolist()
     by_class = {name: value for name, value in zip(work.classes, by_class) if value == value}
     results = dict(accuracy=found, class_accuracy=by_class, paraphrases=by_text)
     if work.validation is not None:
         real = real_half(work, "logits", False)
-        truth = work.validation.labels[mixed((~even_in_class(work.validation.labels)).nonzero().flatten())]
-        results["real_accuracy"] = dict(images=len(truth), top1=top_k_accuracy(real, truth), top5=top_k_accuracy(real, truth, 5))
+        odd = ~even_in_class(work.validation.labels)
+        truth = work.validation.labels[mixed(odd.nonzero().flatten())]
+        top1, top5 = (top_k_accuracy(real, truth, k) for k in (1, 5))
+        results["real_accuracy"] = dict(images=len(truth), top1=top1, top5=top5)
     return results
 
 def real_half(work: Evaluation, key: str, even: bool) -> Tensor | None:
@@ -477,7 +484,7 @@ def real_half(work: Evaluation, key: str, even: bool) -> Tensor | None:
     return load_file(work.folder / "validation.safetensors")[key][mixed(rows)]
 
 def distances(work: Evaluation, generated: Tensor, real: Tensor | None) -> dict:
-    "The metrics of `compare_sets`, with the count on each side; Fréchet in 64 principal components of training images."
+    "The metrics and the count on each side; Fréchet in 64 principal components of training images."
     if real is None or min(len(generated), len(real)) < 8:
         return {}
     n = min(len(generated), len(real))
@@ -499,8 +506,8 @@ def copies(work: Evaluation) -> dict:
     if work.validation is None:
         return {}
     training = load_file(work.folder / "training.safetensors")
-    generated = dict(features=work.read("features")[work.plain],
-                     thumbnails=torch.cat([thumbnails(work.images(part)) for part in torch.tensor(work.plain).split(500)]))
+    small = [thumbnails(work.images(part)) for part in torch.tensor(work.plain).split(500)]
+    generated = dict(features=work.read("features")[work.plain], thumbnails=torch.cat(small))
     results = {}
     for key in ("thumbnails", "features"):
         held_out = real_half(work, key, True)
@@ -539,21 +546,24 @@ def inception(work: Evaluation) -> dict:
         results["inception_fid"] = dict(value=fid.compute().item(), images=count, real=len(real))
     return results
 
-# %% ../nbs/library/evaluation_run.ipynb #05027459
+# %% ../nbs/library/evaluation_run.ipynb #40815219
 NAMES = dict(frechet="Fréchet distance", kid="KID × 1000", precision="precision", recall="recall")
 
 def summary_lines(results: dict) -> list[str]:
     "The results in words."
     s = results["sampling"]
-    lines = [f"{results['checkpoint']}: {results['images']:,} images, {s['sampler']}, {s['num_inference_steps']} steps, "
-             f"guidance {s['guidance_scale']:g}; named by {results['classifier']}"]
+    lines = [f"{results['checkpoint']}: {results['images']:,} images, {s['sampler']}, "
+             f"{s['num_inference_steps']} steps, guidance {s['guidance_scale']:g}; named by {results['classifier']}"]
     for kind, a in results["accuracy"].items():
-        lines.append(f"prompt accuracy, {kind.replace('_', ' ')}: {a['top1']:.1%} ± {a['standard_error']:.1%}, "
-                     f"top-5 {a['top5']:.1%}; of all classes {a['top1_of_all']:.1%} ({a['images']:,} images)")
+        top1 = f"{a['top1']:.1%} ± {a['standard_error']:.1%}, top-5 {a['top5']:.1%}"
+        lines.append(f"prompt accuracy, {kind.replace('_', ' ')}: {top1}; "
+                     f"of all classes {a['top1_of_all']:.1%} ({a['images']:,} images)")
     if a := results.get("real_accuracy"):
-        lines.append(f"real validation images: {a['top1']:.1%}, top-5 {a['top5']:.1%} ({a['images']:,} images); not a ceiling")
+        lines.append(f"real validation images: {a['top1']:.1%}, top-5 {a['top5']:.1%} "
+                     f"({a['images']:,} images); not a ceiling")
     for kind, shares in results.get("attributes", {}).items():
-        lines.append(f"attributes right, {kind.replace('_', ' ')}: " + ", ".join(f"{k} {v:.0%}" for k, v in shares.items()))
+        listed = ", ".join(f"{k} {v:.0%}" for k, v in shares.items())
+        lines.append(f"attributes right, {kind.replace('_', ' ')}: {listed}")
     for name, found in results.get("sets", {}).items():
         if found:
             scaled = found | dict(kid=[1000 * v for v in found["kid"]])
@@ -562,7 +572,8 @@ def summary_lines(results: dict) -> list[str]:
     if c := results.get("copies"):
         for key in ("thumbnails", "features"):
             (g, ge), (r, _) = c[f"generated {key}"], c[f"real {key}"]
-            lines.append(f"nearer to training than to held-out images, by {key}: {g:.1%} ± {ge:.1%} (real images {r:.1%})")
+            lines.append(f"nearer to training than to held-out images, by {key}: "
+                         f"{g:.1%} ± {ge:.1%} (real images {r:.1%})")
     if f := results.get("inception_fid"):
         lines.append(f"Inception FID: {f['value']:.2f} ({f['images']:,} images against {f['real']:,})")
     if f := results.get("clip_score"):
@@ -593,10 +604,12 @@ def draw_curve(axis, points, y, xlabel):
         part = sorted((p for p in points if p["line"] == line), key=lambda p: p["x"])
         pairs = [(p["top1"], p["standard_error"]) if name == "top1" else p[name] for p in part]
         label = name if len(names) > 1 else line or None
-        axis.errorbar([p["x"] for p in part], *zip(*pairs), color=COLOURS[i], marker="o", markersize=4, capsize=3, label=label)
-    axis.set(xlabel=xlabel, ylabel={"top1": "prompt accuracy", "recall": " and ".join(names)}.get(y, NAMES.get(y)))
+        style = dict(color=COLOURS[i], marker="o", markersize=4, capsize=3)
+        axis.errorbar([p["x"] for p in part], *zip(*pairs), label=label, **style)
+    titles = NAMES | {"top1": "prompt accuracy", "recall": " and ".join(names)}
+    axis.set(xlabel=xlabel, ylabel=titles[y])
 
-# %% ../nbs/library/evaluation_run.ipynb #cc405a32
+# %% ../nbs/library/evaluation_run.ipynb #9ad1856e
 CURVES = dict(guidance="guidance scale", steps="calls of the network", training="images seen in training")
 
 def draw_tiles(axis, images, nrow, title, labels=()):
@@ -628,7 +641,8 @@ def draw_pairs(work: Evaluation, axis, results):
     rows = {"generated": work.images(i for i, _, _ in pairs)}
     if not work.config.generated_only:
         rows["training"] = work.training.images(torch.tensor([i for _, i, _ in pairs]))
-    draw_tiles(axis, torch.cat([*rows.values()]), len(pairs), "nearest to a training image, compared with held-out ones", rows)
+    title = "nearest to a training image, compared with held-out ones"
+    draw_tiles(axis, torch.cat([*rows.values()]), len(pairs), title, rows)
 
 def page_figure(work: Evaluation, results: dict):  # a matplotlib `Figure`
     "All results on one page; what was not measured has no row."
@@ -649,7 +663,8 @@ def page_figure(work: Evaluation, results: dict):  # a matplotlib `Figure`
         for axis, y in zip(row.subplots(1, len(panels), squeeze=False)[0], panels):
             draw_curve(axis, points, y, CURVES[curve])
             if curve == "guidance":
-                axis.axvline(results["sampling"]["guidance_scale"], color="black", linewidth=0.8, linestyle=":")
+                recommended = results["sampling"]["guidance_scale"]
+                axis.axvline(recommended, color="black", linewidth=0.8, linestyle=":")
             if len(axis.get_legend_handles_labels()[1]) > 1:
                 axis.legend(fontsize=7, frameon=False)
     return page

@@ -225,12 +225,12 @@ def frechet_distance(
     squared = shift.square().sum() + a.square().sum() + b.square().sum() - 2 * overlap
     return squared.clamp(min=0).item()
 
-# %% ../nbs/13_evaluation.ipynb #c65ae3aa
+# %% ../nbs/13_evaluation.ipynb #6d3e4671
 def kernel_distance(
     a: Tensor,  # features of one set [N, D], N at least 2
     b: Tensor,  # features of the other [M, D], M at least 2
 ) -> float:  # zero on average for two sets from one source, so it may be negative
-    "KID: the unbiased squared MMD with a cubic kernel (Bińkowski et al. 2018, arXiv:1801.01401, eq. 4 and section 4)."
+    "KID: unbiased squared MMD, cubic kernel (Bińkowski et al. 2018, arXiv:1801.01401, eq. 4, section 4)."
     def kernel(x, y):
         return (x @ y.T / x.shape[1] + 1) ** 3
 
@@ -270,7 +270,7 @@ def precision_recall(
     recall = inside_balls(real, generated, k).float().mean().item()
     return precision, recall
 
-# %% ../nbs/13_evaluation.ipynb #d218b92c
+# %% ../nbs/13_evaluation.ipynb #6585f90c
 def half_sampling(
     metric: Callable,  # sets -> a number, or a tuple of numbers
     *sets: Tensor,  # each [N, …]; rows are the independent images
@@ -292,7 +292,7 @@ def compare_sets(
     repeats: int = 10,  # random halves for the standard errors
     directions: Tensor | None = None,  # [D, d]: take the Fréchet distance in these directions only
 ) -> dict:  # name -> (value, standard error)
-    "Fréchet distance, KID, precision and recall at equal counts: the larger set is cut into parts as large as the smaller."
+    "All four at equal counts: a larger generated set is cut into parts, of a larger real one the first are taken."
     def metrics(a, b):
         few = (a, b) if directions is None else (a @ directions, b @ directions)
         return frechet_distance(*few), kernel_distance(a, b), *precision_recall(a, b)
@@ -337,13 +337,13 @@ def suspects(
     "Images nearer to the training set than real images that were never trained on."
     return generated < held_out.quantile(false_alarms)
 
-# %% ../nbs/13_evaluation.ipynb #12c7f902
+# %% ../nbs/13_evaluation.ipynb #25b4ac91
 def nearer_to_training(
     images: Tensor,  # vectors of the images in question [N, D]: pixels or features
     training: Tensor,  # vectors of training images [T, D]
     held_out: Tensor,  # vectors of real images that were not trained on [M, D]
 ) -> Tensor:  # True where the nearest real image is a training image, [N]
-    "The data-copying test: for T = M and no memorisation, True half of the time (after Meehan et al. 2020, arXiv:2004.05675)."
+    "For T = M and no copying, True half of the time (after Meehan et al. 2020, arXiv:2004.05675)."
     to_training, _ = nearest_neighbours(images, training)
     to_held_out, _ = nearest_neighbours(images, held_out)
     return (to_training < to_held_out)[:, 0]
