@@ -30,7 +30,7 @@ def scaled_linear_betas(
     "Square roots of betas on a straight line (latent diffusion, Rombach et al. 2022, arXiv:2112.10752)."
     return torch.linspace(beta_start**0.5, beta_end**0.5, num_train_timesteps, dtype=torch.float64)**2
 
-# %% ../nbs/02_schedules.ipynb #4911d90d
+# %% ../nbs/02_schedules.ipynb #d3582fe1
 def _betas_of(alphas_cumprod, max_beta): # [T + 1], beginning with the clean image -> betas [T]
     return (1 - alphas_cumprod[1:] / alphas_cumprod[:-1]).clamp(max=max_beta)
 
@@ -50,7 +50,7 @@ def sigmoid_betas(
     tau: float = 1.0, # temperature: smaller is steeper in the middle
     max_beta: float = 0.999, # no step is larger
 ) -> Tensor: # betas, float64 [T]
-    "alphas_cumprod is a part of a sigmoid (Jabri et al. 2022, arXiv:2212.11972, algorithm 1)."
+    "alphas_cumprod is a part of a sigmoid (Jabri et al. 2022, arXiv:2212.11972; Chen 2023, arXiv:2301.10972)."
     u = torch.linspace(0, 1, num_train_timesteps + 1, dtype=torch.float64)
     v = torch.sigmoid((start + u * (end - start)) / tau)
     return _betas_of((v[-1] - v) / (v[-1] - v[0]), max_beta)
