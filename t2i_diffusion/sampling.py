@@ -32,7 +32,7 @@ def trailing_timesteps(
         raise ValueError(f"num_inference_steps must be a whole number from 1 to {T}, got {n!r}.")
     return [round((n - i) * T / n) - 1 for i in range(n)]
 
-# %% ../nbs/08_sampling.ipynb #8a791fa8
+# %% ../nbs/08_sampling.ipynb #879ee1dc
 def classifier_free_guidance(
     model: Callable,  # called once, as model(x_t, timesteps, text)
     x_t: Tensor,  # noisy images [B, C, H, W]
@@ -41,7 +41,7 @@ def classifier_free_guidance(
     negative: TextEmbedding | None = None,  # what to move away from, B prompts; not used at scale 1
     guidance_scale: float = 1.0,  # 1 is no guidance, at half the cost
 ) -> Tensor:  # the guided output, [B, C, H, W]
-    "Go from the negative prompt through the prompt and beyond (Ho & Salimans 2022, arXiv:2207.12598, eq. 6)."
+    "From the negative prompt through the prompt and beyond (Ho & Salimans 2022, arXiv:2207.12598, eq. 6)."
     if guidance_scale == 1:
         return model(x_t, timesteps, text)
     prompts = TextEmbedding.cat([text, negative])
@@ -131,21 +131,21 @@ def _place(model, text, negative, batch_size):
 
     return place(text), place(negative), device
 
-# %% ../nbs/08_sampling.ipynb #14a9717f
+# %% ../nbs/08_sampling.ipynb #ef69b8c4
 def _check(schedule, text, negative, shape, timesteps, x_t, prediction_type, guidance_scale, guidance):
     "Refuse at the call what cannot work, before the network runs."
     if prediction_type not in PREDICTION_TYPES:
         known = ", ".join(PREDICTION_TYPES)
         raise ValueError(f"unknown prediction_type {prediction_type!r}; choose one of {known}.")
     if prediction_type == "epsilon" and schedule.signal[timesteps[0]] == 0:
-        raise ValueError(f"'epsilon' cannot recover an image at timestep {timesteps[0]}: no signal is left.")
+        raise ValueError(f"'epsilon' cannot start at timestep {timesteps[0]}: no signal is left.")
     if x_t is not None and tuple(x_t.shape) != tuple(shape):
         raise ValueError(f"the starting point has shape {tuple(x_t.shape)}, not {tuple(shape)}.")
     if guidance is None and guidance_scale != 1 and negative is None:
         raise ValueError('guidance needs `negative`: encode "" for the unconditional prompt.')
     for t in (text, negative):
         if t is not None and not isinstance(t, TextEmbedding):
-            raise TypeError(f"{type(t).__name__} is not a TextEmbedding; TextEncoder().encode([...]) makes one.")
+            raise TypeError(f"{type(t).__name__} is no TextEmbedding; TextEncoder().encode([...]) makes one.")
 
 def denoise(
     update: Callable,  # the sampler: update(x_t, x0, noise, t, s, predict, randn) -> x_s

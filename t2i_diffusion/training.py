@@ -101,7 +101,7 @@ def stratified_timesteps(
     generator: torch.Generator | None = None,  # of all that is random
 ) -> Tensor:  # integers [B] in 0 ... T-1
     """One timestep from each of B equal slices of 0 ... T, in random order. Each is uniform.
-    Kingma et al. 2021 (arXiv:2107.00630, appendix I.1) go further: one random offset for all slices."""
+    Kingma et al. 2021 (arXiv:2107.00630, appendix I) go further: one random offset for all slices."""
     u = _stratified_uniform(batch_size, generator)
     return (u * num_train_timesteps).long().clamp(max=num_train_timesteps - 1)
 
