@@ -342,7 +342,7 @@ def train(
     config: TrainConfig, # what to train, on what, how long
 ) -> Path: # the run's folder: a trained model, images and checkpoints
     "Train a model, or resume from the run's last checkpoint; on a CPU, a GPU or under `accelerate launch`."
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
     run, recent = TrainingRun(config), []
     progress, first, last = run.progress, run.progress["step"], config.num_train_steps
     images_before, seconds_before, started = progress["images_seen"], progress["seconds"], time.time()
