@@ -159,8 +159,9 @@ def watch(page):
 def play(page):
     "The player's clock: how many frames a second reach the page?"
     page.evaluate("""() => { window.changes = 0
+        const image = document.querySelectorAll('.t2i img')[0]
         new MutationObserver(changed => window.changes += changed.length)
-            .observe(document.querySelectorAll('.t2i img')[0], {attributes: true, attributeFilter: ['src']}) }""")
+            .observe(image, {attributes: true, attributeFilter: ['src']}) }""")
     start_stop = page.locator(".t2i .jupyter-widget-play button, .t2i .widget-play button").first
     start_stop.click()
     time.sleep(0.5)
@@ -243,11 +244,11 @@ def four_at_once(chromium, page):
 
 
 def save_animation():
-    "The visit as a GIF."
-    size = (600, 576)
-    frames = [Image.open(io.BytesIO(shot)).convert("RGB").resize(size, Image.Resampling.LANCZOS) for shot in shots]
+    "The visit as a GIF: at most sixteen screenshots, so that the file stays small."
+    chosen = shots[:-1:-(-len(shots) // 15)] + shots[-1:]
+    frames = [Image.open(io.BytesIO(shot)).convert("RGB").resize((600, 576)) for shot in chosen]
     frames = [frame.quantize(128, dither=Image.Dither.NONE) for frame in frames]
-    durations = [1000] + [350] * (len(frames) - 2) + [2000]
+    durations = [1000] + [450] * (len(frames) - 2) + [2000]
     frames[0].save(images + ".gif", save_all=True, append_images=frames[1:], duration=durations, loop=0)
 
 
