@@ -7,7 +7,7 @@ __all__ = ['SAMPLERS', 'trailing_timesteps', 'classifier_free_guidance', 'image_
            'predict_x0_and_noise', 'SampleStep', 'Level', 'denoise', 'sample_ddpm', 'sample_ddim', 'sample_heun',
            'sample_dpmpp_2m']
 
-# %% ../nbs/08_sampling.ipynb #454edc1c
+# %% ../nbs/08_sampling.ipynb #ed9c49ff
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from .forward_process import PREDICTION_TYPES, NoiseSchedule
 from .text_conditioning import TextEmbedding
 
-# %% ../nbs/08_sampling.ipynb #2050e8bc
+# %% ../nbs/08_sampling.ipynb #a8a9f24e
 def trailing_timesteps(
     num_train_timesteps: int,  # T, the timesteps of the schedule
     num_inference_steps: int,  # how many of them to visit, 1 ... T; anything else raises ValueError
@@ -32,7 +32,7 @@ def trailing_timesteps(
         raise ValueError(f"num_inference_steps must be a whole number from 1 to {T}, got {n!r}.")
     return [round((n - i) * T / n) - 1 for i in range(n)]
 
-# %% ../nbs/08_sampling.ipynb #879ee1dc
+# %% ../nbs/08_sampling.ipynb #b26a312d
 def classifier_free_guidance(
     model: Callable,  # called once, as model(x_t, timesteps, text)
     x_t: Tensor,  # noisy images [B, C, H, W]
@@ -49,7 +49,7 @@ def classifier_free_guidance(
     conditional, unconditional = both.float().chunk(2)
     return unconditional + guidance_scale * (conditional - unconditional)
 
-# %% ../nbs/08_sampling.ipynb #fc44a69a
+# %% ../nbs/08_sampling.ipynb #b3fcefc1
 def image_generators(
     generator: torch.Generator | list | None,  # one on the CPU, one for each image, or None
     batch_size: int,  # B, images
@@ -70,7 +70,7 @@ def sample_noise(
     "Noise for a batch, each image's from its own generator: the same numbers on every device."
     return torch.stack([torch.randn(tuple(shape[1:]), generator=g) for g in generators]).to(device)
 
-# %% ../nbs/08_sampling.ipynb #dcb51058
+# %% ../nbs/08_sampling.ipynb #50ef89d7
 def predict_x0_and_noise(
     model: Callable,  # called by `guidance`
     schedule: NoiseSchedule,  # the schedule that the model was trained with
@@ -92,7 +92,7 @@ def predict_x0_and_noise(
         return schedule.x0_and_noise(x0.clamp(-1, 1), x_t, timesteps, "sample")
     return x0, noise
 
-# %% ../nbs/08_sampling.ipynb #ccb9a5a1
+# %% ../nbs/08_sampling.ipynb #7656eba4
 @dataclass
 class SampleStep:
     "What a sampler yields after each step."
@@ -112,7 +112,7 @@ class Level(NamedTuple):
         "Half the log-SNR, log(alpha / sigma)."
         return math.log(self.alpha / self.sigma) if self.alpha > 0 else -math.inf
 
-# %% ../nbs/08_sampling.ipynb #8acde076
+# %% ../nbs/08_sampling.ipynb #3e9c30e9
 def _steps(update, predict, randn, levels, x_t):
     "The loop of all samplers."
     for index, t in enumerate(levels):
@@ -131,7 +131,7 @@ def _place(model, text, negative, batch_size):
 
     return place(text), place(negative), device
 
-# %% ../nbs/08_sampling.ipynb #ef69b8c4
+# %% ../nbs/08_sampling.ipynb #b43550aa
 def _check(schedule, text, negative, shape, timesteps, x_t, prediction_type, guidance_scale, guidance):
     "Refuse at the call what cannot work, before the network runs."
     if prediction_type not in PREDICTION_TYPES:
@@ -181,7 +181,7 @@ def denoise(
     start = randn() if start is None else start.to(device, torch.float32)
     return _steps(update, predict, randn, levels, start)
 
-# %% ../nbs/08_sampling.ipynb #9a9db87f
+# %% ../nbs/08_sampling.ipynb #0ffec1a8
 @delegates(denoise)
 def sample_ddpm(
     model, schedule, text, shape, num_inference_steps=20, guidance_scale=1.0, negative=None,
@@ -196,7 +196,7 @@ def sample_ddpm(
     return denoise(update, model, schedule, text, shape, num_inference_steps, guidance_scale,
                    negative, **kwargs)
 
-# %% ../nbs/08_sampling.ipynb #11ee3a55
+# %% ../nbs/08_sampling.ipynb #3a26deb3
 @delegates(denoise)
 def sample_ddim(
     model, schedule, text, shape, num_inference_steps=20, guidance_scale=1.0, negative=None,
@@ -214,7 +214,7 @@ def sample_ddim(
     return denoise(update, model, schedule, text, shape, num_inference_steps, guidance_scale,
                    negative, **kwargs)
 
-# %% ../nbs/08_sampling.ipynb #c85b4f12
+# %% ../nbs/08_sampling.ipynb #486456b6
 @delegates(denoise)
 def sample_heun(
     model, schedule, text, shape, num_inference_steps=20, guidance_scale=1.0, negative=None,
@@ -228,7 +228,7 @@ def sample_heun(
     return denoise(update, model, schedule, text, shape, num_inference_steps, guidance_scale,
                    negative, **kwargs)
 
-# %% ../nbs/08_sampling.ipynb #1a220fe0
+# %% ../nbs/08_sampling.ipynb #297b60fb
 @delegates(denoise)
 def sample_dpmpp_2m(
     model, schedule, text, shape, num_inference_steps=20, guidance_scale=1.0, negative=None,
@@ -249,5 +249,5 @@ def sample_dpmpp_2m(
     return denoise(update, model, schedule, text, shape, num_inference_steps, guidance_scale,
                    negative, **kwargs)
 
-# %% ../nbs/08_sampling.ipynb #c098081a
+# %% ../nbs/08_sampling.ipynb #c4803a49
 SAMPLERS = dict(ddpm=sample_ddpm, ddim=sample_ddim, dpmpp_2m=sample_dpmpp_2m, heun=sample_heun)
