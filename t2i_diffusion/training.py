@@ -81,7 +81,7 @@ def diffusion_loss(
     weights = loss_weights(schedule.snr(timesteps), weighting, prediction_type, max_weight)
     return (weights * error).mean()
 
-# %% ../nbs/07_training.ipynb #bca4ab26
+# %% ../nbs/07_training.ipynb #de0c15b1
 def _stratified_uniform(n, generator):
     "One number from each of n equal slices of [0, 1), in random order, [n]."
     u = (torch.arange(n) + torch.rand(n, generator=generator)) / n
