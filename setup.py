@@ -17,7 +17,7 @@ setup(
     packages=[cfg["lib_name"]], package_data={cfg["lib_name"]: ["*.tsv", "pretrained/*/*", "classifiers/*/*"]},
     python_requires=f">={cfg['min_python']}", install_requires=requirements("requirements"),
     extras_require={
-        "dev": requirements("dev_requirements") + requirements("perceptual_requirements"),
+        "dev": requirements("dev_requirements") + requirements("perceptual_requirements") + requirements("fid_requirements"),
         "fid": requirements("fid_requirements"),
         "perceptual": requirements("perceptual_requirements"),
     },
