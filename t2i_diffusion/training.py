@@ -73,13 +73,19 @@ def diffusion_loss(
     prediction_type: str = "v_prediction",  # what the model predicts, one of PREDICTION_TYPES
     weighting: str = "snr_plus_one",  # one of LOSS_WEIGHTINGS
     max_weight: float = 10.0,  # upper bound of the weight on the error of x0
+    extra_loss=None,  # one more loss for each image, as a function (estimate of x0, x0, snr) -> [B]
 ) -> Tensor:  # the mean over the batch, one number
     "The weighted squared error of the prediction (Ho et al. 2020, arXiv:2006.11239, algorithm 1)."
     x_t = schedule.add_noise(x0, noise, timesteps)
     target = schedule.target(x0, noise, timesteps, prediction_type)
-    error = (model(x_t, timesteps, text).float() - target).square().flatten(1).mean(1)
-    weights = loss_weights(schedule.snr(timesteps), weighting, prediction_type, max_weight)
-    return (weights * error).mean()
+    output = model(x_t, timesteps, text).float()
+    snr = schedule.snr(timesteps)
+    error = (output - target).square().flatten(1).mean(1)
+    loss = loss_weights(snr, weighting, prediction_type, max_weight) * error
+    if extra_loss is not None:
+        estimate, _ = schedule.x0_and_noise(output, x_t, timesteps, prediction_type)
+        loss = loss + extra_loss(estimate, x0, snr)
+    return loss.mean()
 
 # %% ../nbs/07_training.ipynb #de0c15b1
 def _stratified_uniform(n, generator):
