@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TEMPLATES', 'ClassName', 'descriptions', 'imagenet_classes', 'class_name', 'select_classes', 'article',
-           'class_captions']
+           'class_captions', 'caption_groups']
 
 # %% ../nbs/library/class_names.ipynb #2b2e4720
 import csv
@@ -21,6 +21,7 @@ class ClassName:
     names: list[str] # synonyms, the usual one first
     descriptions: list[str] = field(default_factory=list) # what it is, without naming it
     hypernyms: list["ClassName"] = field(default_factory=list) # more general concepts, the nearest first
+    captions: list[str] = field(default_factory=list) # of its images, whole, as people would describe them
 
     @property
     def name(self) -> str:
@@ -31,11 +32,6 @@ class ClassName:
     def own_phrases(self) -> list[str]:
         "What can be said of this class and of no other."
         return self.names + self.descriptions
-
-    @property
-    def phrases(self) -> list[str]:
-        "The same, and what can be said of the concepts above it."
-        return self.own_phrases + [phrase for concept in self.hypernyms for phrase in concept.own_phrases]
 
 # %% ../nbs/library/class_names.ipynb #e857d239
 def descriptions(
@@ -49,18 +45,25 @@ def descriptions(
     return [text for text in dict.fromkeys([short, phrase]) if text]
 
 # %% ../nbs/library/class_names.ipynb #431bfd37
+def _table(name):
+    "The rows of a table inside the package."
+    from importlib.resources import files
+    text = files("t2i_diffusion").joinpath(name).read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+
 @lru_cache
 def imagenet_classes() -> dict[str, ClassName]: # wnid -> ClassName, in ImageNet's order
-    "The 1000 classes of ImageNet, from the table inside the package."
-    from importlib.resources import files
-    table = files("t2i_diffusion").joinpath("imagenet_classes.tsv").read_text(encoding="utf-8")
-    lines = [line for line in table.splitlines() if not line.startswith("#")]
-    rows = {row["wnid"]: row for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)}
+    "The 1000 classes of ImageNet, from the tables inside the package."
+    rows = {row["wnid"]: row for row in _table("imagenet_classes.tsv")}
+    captions = {}
+    for row in _table("class_descriptions.tsv"):
+        captions.setdefault(row["wnid"], []).append(row["description"])
 
     concepts = {}
     for wnid, row in rows.items():
         names = list(dict.fromkeys([row["name"], *row["synonyms"].split(", ")]))
-        concepts[wnid] = ClassName(wnid, names, descriptions(row["definition"]))
+        concepts[wnid] = ClassName(wnid, names, descriptions(row["definition"]), captions=captions.get(wnid, []))
 
     def climb(wnid): # from a concept to the most general one
         return [concepts[wnid], *climb(rows[wnid]["parent"])] if wnid else []
@@ -132,3 +135,16 @@ def class_captions(
         for template in templates:
             captions.append(template.replace("a {}", f"{article(name)} {{}}").replace("{}", name))
     return list(dict.fromkeys(captions))
+
+# %% ../nbs/library/class_names.ipynb #5b133c1c
+def caption_groups(
+    c: ClassName,
+) -> list[list[str]]: # about the names, about what it is and looks like, about its hypernyms
+    "Every caption of a class, in three groups; a group may be empty."
+    described = [form.format(text) for text in c.captions for form in ("{}", "a photo of {}")]
+    above = [phrase for concept in c.hypernyms for phrase in concept.own_phrases]
+    return [
+        class_captions(c.names),
+        class_captions(c.descriptions, TEMPLATES[:2]) + described,
+        class_captions(above, TEMPLATES[:2]),
+    ]
