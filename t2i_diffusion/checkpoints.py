@@ -24,6 +24,7 @@ from .images import write_atomically
 # %% ../nbs/library/checkpoints.ipynb #e3522a67
 NETWORKS = { # name in config.json -> "module:class"; the class names its config's dataclass in `config_class`
     "unet": "t2i_diffusion.conditional_unet:ConditionalUNet",
+    "transformer": "t2i_diffusion.transformer:DiffusionTransformer",
 }
 
 def network_class(

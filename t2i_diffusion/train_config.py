@@ -32,13 +32,16 @@ class TrainConfig:
     cache_dir: str = "" # Where decoded images are kept. By default, the platform's cache folder.
     random_flip: bool = True # Mirror half of the images whose caption names no side.
 
-    backbone: str = "unet" # The kind of network.
+    backbone: str = "unet" # The kind of network: unet or transformer.
     patch_size: int = 4 # Side of the squares of pixels that the network folds into channels.
     block_out_channels: tuple[int, ...] = () # Channels of each level, finest first.
     layers_per_block: int = 1 # Residual blocks a level.
     self_attention: tuple[int, ...] = () # 1 or 0 for each level. By default, 1 from 8x8 positions down.
     cross_attention: tuple[int, ...] = () # 1 or 0 for each level. By default, as self_attention.
-    dropout: float = 0.0 # Dropout inside residual blocks.
+    hidden_size: int = 256 # Channels of a token; this and the next two are for the transformer.
+    num_layers: int = 6 # Blocks of the transformer.
+    num_attention_heads: int = 4 # Attention heads of each of these blocks.
+    dropout: float = 0.0 # Dropout inside residual blocks, or inside the transformer's MLPs.
     text_encoder: str = DEFAULT_TEXT_ENCODER # A sentence-transformers model: a Hub id or a folder.
     init_from: str = "" # A trained model to start from: a name from the package, a folder or a Hub id.
 
@@ -97,7 +100,7 @@ class TrainConfig:
         check_numbers(self)
         if self.dataset != "shapes" and not self.source:
             raise ValueError(f"dataset {self.dataset} needs a source: a folder, a zip file or a Hub id.")
-        if not self.block_out_channels:
+        if "block_out_channels" in self.network and not self.block_out_channels:
             raise ValueError(f"give block_out_channels for image_size {self.image_size}, such as 64 128 192; "
                              f"only the sizes {', '.join(map(str, CHANNELS))} have a default.")
         signal = self.make_schedule().signal
