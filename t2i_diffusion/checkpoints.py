@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['NETWORKS', 'OWN_KEYS', 'A_MODEL', 'AGAIN', 'PRETRAINED', 'DEFAULT_CHECKPOINT', 'DEFAULT_TEXT_ENCODER',
            'TEXT_ENCODER_SHA256', 'network_class', 'make_network', 'network_name', 'weights_id', 'save_network',
-           'file_config', 'load_network', 'save_model', 'read_config', 'load_model', 'load_autoencoder',
-           'packaged_checkpoints', 'checkpoint_folder', 'hub_folder', 'text_encoder_folder']
+           'file_config', 'load_network', 'save_model', 'save_autoencoder', 'read_config', 'load_model',
+           'load_autoencoder', 'packaged_checkpoints', 'checkpoint_folder', 'hub_folder', 'text_encoder_folder']
 
 # %% ../nbs/library/checkpoints.ipynb #1a6683b7
 import hashlib
@@ -24,6 +24,7 @@ from .images import write_atomically
 # %% ../nbs/library/checkpoints.ipynb #e3522a67
 NETWORKS = { # name in config.json -> "module:class"; the class names its config's dataclass in `config_class`
     "unet": "t2i_diffusion.conditional_unet:ConditionalUNet",
+    "autoencoder": "t2i_diffusion.autoencoder:Autoencoder",
     "transformer": "t2i_diffusion.transformer:DiffusionTransformer",
 }
 
@@ -154,7 +155,20 @@ def save_model(
     folder.mkdir(parents=True, exist_ok=True)
     if autoencoder is not None:
         _save_autoencoder(folder / "autoencoder.safetensors", autoencoder, dtype, info)
-    config = save_network(folder / "model.safetensors", model, dtype, **info)
+    _write_config(folder, save_network(folder / "model.safetensors", model, dtype, **info))
+
+def save_autoencoder(
+    folder, # made if missing
+    autoencoder, # an instance of `Autoencoder`
+    dtype=None, # of the file; None is float32, `torch.float16` halves it
+    **info, # how it was trained: goes into config.json
+):
+    "Write an autoencoder alone, before there is a model for it: autoencoder.safetensors and config.json."
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_config(folder, save_network(folder / "autoencoder.safetensors", autoencoder, dtype, **info))
+
+def _write_config(folder, config):
     text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
     write_atomically(folder / "config.json", lambda file: Path(file).write_text(text, encoding="utf-8"))
 
@@ -200,13 +214,15 @@ def load_model(
     return load_network(Path(folder) / "model.safetensors", read_config(folder))
 
 def load_autoencoder(
-    folder, # as `save_model` wrote it
+    folder, # as `save_model` or `save_autoencoder` wrote it
 ): # the autoencoder, or None for a model that works in pixels
     "What turns a saved model's latents into images."
+    path = Path(folder) / "autoencoder.safetensors"
+    if path.is_file() and not (Path(folder) / "model.safetensors").exists():
+        return load_network(path)[0] # there is no model that could want another one
     wanted = read_config(folder).get("autoencoder")
     if wanted is None:
         return None
-    path = Path(folder) / "autoencoder.safetensors"
     if wanted.get("weights_id") != file_config(path).get("weights_id"):
         raise ValueError(f"{path} is not the autoencoder that {Path(folder) / 'config.json'} names: "
                          "the files must come from the same save.")
