@@ -84,6 +84,8 @@ class GenerateConfig:
     num_images: int = 4 # How many images of each prompt to generate.
     steps: int | None = None # How many steps to sample in.
     guidance_scale: float | None = None # How strongly the prompt counts; 1 is no guidance.
+    guidance_rescale: float | None = None # How far to undo the contrast that guidance adds, from 0 to 1.
+    guidance_interval: tuple[float, float] | None = None # Guide only between these two noise levels, sigma / signal.
     sampler: str | None = None # The sampler: dpmpp_2m, heun, ddim or ddpm.
     eta: float | None = None # How much fresh noise ddim adds at each step, from 0 to 1. By default, none.
     seed: int = 0 # Another seed gives other images, the same seed the same ones.
@@ -148,7 +150,7 @@ def t2i_generate(config):
     about = read_config(folder, ("schedule", "prediction_type", "text_encoder"))
     settings = sampling_settings(
         about, num_inference_steps=config.steps, guidance_scale=config.guidance_scale, sampler=config.sampler,
-        eta=config.eta)
+        guidance_rescale=config.guidance_rescale, guidance_interval=config.guidance_interval, eta=config.eta)
 
     print(f"Loading the checkpoint {folder.name} and its text encoder ...", flush=True)
     import torch

@@ -33,7 +33,8 @@ def fresh_seed() -> int:
     return int.from_bytes(os.urandom(4), "big")
 
 # %% ../nbs/library/pipeline.ipynb #afa5e15f
-DEFAULTS = dict(sampler="dpmpp_2m", num_inference_steps=20, guidance_scale=3.0, eta=0.0, clip_sample=True)
+DEFAULTS = dict(sampler="dpmpp_2m", num_inference_steps=20, guidance_scale=3.0, guidance_rescale=0.0,
+                guidance_interval=None, eta=0.0, clip_sample=True)
 
 def sampling_settings(
     config: dict, # of the checkpoint; its "sampling" wins over `DEFAULTS`
@@ -53,9 +54,13 @@ def sampling_settings(
     if eta > 0 and settings["sampler"] != "ddim":
         raise ValueError(f"eta belongs to the sampler ddim; {settings['sampler']} has none.")
 
+    from t2i_diffusion.guidance import make_guidance
     from t2i_diffusion.sampling import SAMPLERS
+    from t2i_diffusion.schedules import make_schedule
     if settings["sampler"] not in SAMPLERS:
         raise ValueError(f"unknown sampler {settings['sampler']!r}; choose one of {', '.join(SAMPLERS)}.")
+    make_guidance(make_schedule(**config["schedule"]), guidance_rescale=settings["guidance_rescale"],
+                  guidance_interval=settings["guidance_interval"]) # which knows what it can work with
     return settings
 
 # %% ../nbs/library/pipeline.ipynb #8a7477a6
@@ -182,6 +187,8 @@ class TextToImage:
         num_images_per_prompt: int = 1,
         num_inference_steps: int = None, # None here and below is what the checkpoint recommends
         guidance_scale: float = None, # of classifier-free guidance; 1 is none, and takes half the time
+        guidance_rescale: float = None, # 0 ... 1: how far to undo the contrast that guidance adds
+        guidance_interval: tuple = None, # guide only at noise levels low < sigma / signal <= high
         negative_prompt="", # what to move away from: a string, or one for each prompt
         sampler: str = None, # one of `sampling.SAMPLERS`
         eta: float = None, # ddim only: 0 is deterministic, 1 adds as much noise as ddpm
@@ -193,6 +200,7 @@ class TextToImage:
         "Generate images step by step. All arguments are checked here; `ValueError` says what to change."
         settings = sampling_settings(
             self.config, num_inference_steps=num_inference_steps, guidance_scale=guidance_scale,
+            guidance_rescale=guidance_rescale, guidance_interval=guidance_interval,
             sampler=sampler, eta=eta, clip_sample=clip_sample)
         prompts, negatives = as_prompts(prompt, "prompt"), as_prompts(negative_prompt, "negative_prompt")
         if len(negatives) not in (1, len(prompts)):
@@ -214,7 +222,7 @@ class TextToImage:
         seeds: list, # one for each image: its noise is that of the first image of a call with this seed
         batch_size: int = 16, # images that go through the network together
         guidance=None, # as in `stream`
-        **asked, # sampler, num_inference_steps, guidance_scale, eta, clip_sample
+        **asked, # sampler, num_inference_steps, guidance_scale and the other keys of `DEFAULTS`
     ): # yields a `SampleStep` of all images at every step, x0 as images
         "`stream` for prompts that are embedded already."
         seeds = [image_seed(seed, 0) for seed in seeds]
@@ -226,9 +234,13 @@ class TextToImage:
         "Start one sampler a batch, and yield their steps together."
         import torch
 
+        from t2i_diffusion.guidance import make_guidance
         from t2i_diffusion.sampling import SAMPLERS, SampleStep
         network = self.model.config
-        settings = dict(settings, prediction_type=self.prediction_type, guidance=guidance)
+        settings = dict(settings, prediction_type=self.prediction_type)
+        rescale, interval = settings.pop("guidance_rescale"), settings.pop("guidance_interval")
+        recommended = make_guidance(self.schedule, settings["guidance_scale"], rescale, interval)
+        settings["guidance"] = guidance or recommended
         sample = SAMPLERS[settings.pop("sampler")]
         if settings["eta"] == 0: # which samplers without fresh noise do not take
             settings.pop("eta")
