@@ -163,6 +163,7 @@ def denoise(
     x_t: Tensor | None = None,  # a starting point other than pure noise: noisy images at timesteps[0]
     timesteps: list | None = None,  # the timesteps to visit, descending; None for trailing_timesteps
     clip_sample: bool = False,  # clamp every estimate of x0 to [-1, 1]
+    loop: Callable = _steps,  # another loop around `update`: loop(update, predict, randn, levels, x_t)
 ) -> Iterator[SampleStep]:  # one for each step
     "From noise to images with any `update`; wrong arguments raise ValueError or TypeError at the call."
     if timesteps is None:
@@ -179,7 +180,7 @@ def denoise(
 
     levels = [Level(int(t), schedule.signal[t].item(), schedule.sigma[t].item()) for t in timesteps]
     start = randn() if start is None else start.to(device, torch.float32)
-    return _steps(update, predict, randn, levels, start)
+    return loop(update, predict, randn, levels, start)
 
 # %% ../nbs/08_sampling.ipynb #0ffec1a8
 @delegates(denoise)
