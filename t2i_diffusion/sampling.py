@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SAMPLERS', 'trailing_timesteps', 'classifier_free_guidance', 'image_generators', 'sample_noise',
            'predict_x0_and_noise', 'SampleStep', 'Level', 'denoise', 'sample_ddpm', 'sample_ddim', 'sample_heun',
-           'sample_dpmpp_2m']
+           'sample_dpmpp_2m', 'sample_consistency']
 
 # %% ../nbs/08_sampling.ipynb #ed9c49ff
 import math
@@ -252,3 +252,17 @@ def sample_dpmpp_2m(
 
 # %% ../nbs/08_sampling.ipynb #c4803a49
 SAMPLERS = dict(ddpm=sample_ddpm, ddim=sample_ddim, dpmpp_2m=sample_dpmpp_2m, heun=sample_heun)
+
+# %% ../nbs/08_sampling.ipynb #7c17a0e2
+@delegates(denoise)
+def sample_consistency(
+    model, schedule, text, shape, num_inference_steps=4, guidance_scale=1.0, negative=None,
+    **kwargs,  # the other arguments of `denoise`
+) -> Iterator[SampleStep]:
+    "For distilled models: jump to x0, noise it afresh, jump again (Song et al. 2023, arXiv:2303.01469, alg. 1)."
+    def update(x_t, x0, noise, t, s, predict, randn):
+        return s.alpha * x0 + s.sigma * randn()
+    return denoise(update, model, schedule, text, shape, num_inference_steps, guidance_scale,
+                   negative, **kwargs)
+
+SAMPLERS["consistency"] = sample_consistency
