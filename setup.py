@@ -7,6 +7,8 @@ config = ConfigParser(delimiters=["="])
 config.read("settings.ini", encoding="utf-8")
 cfg = config["DEFAULT"]
 
+EXTRAS = ("docs", "fid", "onnx", "perceptual")
+
 def requirements(name):
     return cfg[name].split()
 
@@ -17,9 +19,8 @@ setup(
     packages=[cfg["lib_name"]], package_data={cfg["lib_name"]: ["*.tsv", "pretrained/*/*", "classifiers/*/*"]},
     python_requires=f">={cfg['min_python']}", install_requires=requirements("requirements"),
     extras_require={
-        "dev": requirements("dev_requirements") + requirements("perceptual_requirements") + requirements("fid_requirements"),
-        "fid": requirements("fid_requirements"),
-        "perceptual": requirements("perceptual_requirements"),
+        "dev": [line for name in ("dev", *EXTRAS) for line in requirements(f"{name}_requirements")],
+        **{name: requirements(f"{name}_requirements") for name in EXTRAS},
     },
     entry_points={"console_scripts": cfg["console_scripts"].split()},
 )
