@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MIN_SIDE', 'ADVICE', 'SHARES', 'SPLITS', 'SUFFIXES', 'METADATA', 'TEXT_COLUMNS', 'LABEL_COLUMNS', 'DATASETS',
-           'decode_image', 'Source', 'cache_home', 'cached_folder', 'build_cache', 'ImageDataset', 'LatentDataset',
-           'build_latents', 'wnid_source', 'table_source', 'open_source', 'make_dataset']
+           'decode_image', 'Source', 'cache_home', 'cached_folder', 'build_cache', 'ImageDataset', 'names_side',
+           'LatentDataset', 'build_latents', 'wnid_source', 'table_source', 'open_source', 'make_dataset']
 
 # %% ../nbs/library/image_data.ipynb #16233204
 import errno
@@ -349,6 +349,12 @@ class ImageDataset:
         return from_uint8(self.pixels[indices.numpy()]), self.caption_ids(indices, generator)
 
 # %% ../nbs/library/image_data.ipynb #475143ad
+def names_side(
+    captions: list[str],
+) -> Tensor: # booleans, one for each
+    "Which captions say left or right, so that the mirror image is not what they describe."
+    return torch.tensor([re.search(r"\b(left|right)\b", caption) is not None for caption in captions])
+
 class LatentDataset:
     "The latents of an `ImageDataset`, with its captions."
     def __init__(self,
@@ -359,6 +365,7 @@ class LatentDataset:
         self.latents = np.load(Path(folder) / "latents.npy", mmap_mode="r") # [views, N, C, h, w] float16
         self.name, self.classes, self.captions = dataset.name, dataset.classes, dataset.captions
         self.image_size = dataset.image_size
+        self.names_side = names_side(dataset.captions)
         self.fingerprint = _digest(dataset.fingerprint, Path(folder).name)
 
     def __len__(self):
@@ -376,6 +383,7 @@ class LatentDataset:
         indices = torch.as_tensor(indices).long()
         caption_ids = self.dataset.caption_ids(indices, generator)
         views = torch.randint(len(self.latents), (len(indices),), generator=generator)
+        views[self.names_side[caption_ids]] = 0 # as the caption has it
         return torch.from_numpy(self.latents[views.numpy(), indices.numpy()]).float(), caption_ids
 
 def build_latents(

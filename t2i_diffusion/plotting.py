@@ -167,6 +167,7 @@ def forward_diffusion_figure(
     generator=None, # `torch.Generator` of the noise, one for each row; None is a fresh one seeded with 0
     labels=None, # a name beside each row
     scale: int = None, # every pixel becomes scale x scale; None makes images about 96 pixels wide
+    decode=None, # from latents to images, where x0 holds latents
 ):  # a matplotlib `Figure`; `.savefig(path)` writes it
     "The forward process: one row an image, one column a timestep, and above it its signal and noise level."
     import torch
@@ -174,6 +175,9 @@ def forward_diffusion_figure(
     timesteps = torch.as_tensor(log_snr_timesteps(schedule) if timesteps is None else timesteps).cpu()
     noise = torch.randn(x0.shape, generator=generator or torch.Generator().manual_seed(0))
     columns = [schedule.add_noise(x0, noise, t.expand(len(x0))) for t in timesteps]
+    if decode is not None:
+        with torch.no_grad():
+            columns = [decode(x_t) for x_t in columns]
     levels = [(t, abs(schedule.signal[t]), schedule.sigma[t]) for t in timesteps.tolist()]
     names = [f"t = {t}\nsignal {signal:.2f}\nnoise {sigma:.2f}" for t, signal, sigma in levels]
     return show_images(torch.stack(columns, dim=1), scale=scale, row_labels=labels, column_labels=names)

@@ -23,10 +23,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from .checkpoints import checkpoint_folder, load_model, make_network, read_config, save_model, save_network
+from .checkpoints import (
+    checkpoint_folder, file_config, load_autoencoder, load_model, make_network, read_config, save_model, save_network)
 from .class_names import article
-from .image_data import make_dataset
+from .image_data import build_latents, make_dataset, names_side
 from .images import image_grid, save_gif, slug, write_atomically
+from .photographs import PerceptualLoss
 from .plotting import forward_diffusion_figure, loss_figure
 from .sampling import sample_ddim
 from .text_conditioning import TextEncoder, drop_text
@@ -67,13 +69,17 @@ class TrainingRun:
         self.device = self.accelerator.device
         self.is_main = self.accelerator.is_main_process
         with self.accelerator.main_process_first(): # one process decodes the images, the others find them
-            self.dataset = open_dataset(config)
+            self.dataset, self.autoencoder = open_dataset(config, self.device)
         self.schedule = config.make_schedule()
         self.encoder = shared_text_encoder(config.text_encoder)
         self.empty = self.encoder.encode([""]).to(self.device)
         self.captions = self.encoder.encode(self.dataset.captions).to(self.device)
-        sides = [re.search(r"\b(left|right)\b", caption) for caption in self.dataset.captions]
-        self.names_side = torch.tensor([side is not None for side in sides])
+        self.names_side = names_side(self.dataset.captions)
+
+        self.extra_loss = None
+        if config.perceptual_weight:
+            decode = self.decode if config.autoencoder else None
+            self.extra_loss = PerceptualLoss(config.perceptual_weight, decode, device=self.device)
 
         torch.manual_seed(config.seed) # initial weights are the same in every process
         self.network = self.first_network().to(self.device, memory_format=torch.channels_last).train()
@@ -92,11 +98,19 @@ class TrainingRun:
 
     def first_network(self):
         "With fresh weights, or with those of `init_from`."
-        if self.config.init_from:
-            return load_model(checkpoint_folder(self.config.init_from))[0]
         x0, _ = self.dataset.batch(torch.tensor([0]), torch.Generator().manual_seed(0))
         shape = dict(in_channels=x0.shape[1], sample_size=x0.shape[2], text_dim=self.encoder.dim)
-        return make_network(self.config.backbone, self.config.network | shape)
+        if not self.config.init_from:
+            return make_network(self.config.backbone, self.config.network | shape)
+        network = load_model(checkpoint_folder(self.config.init_from))[0]
+        other = differences(shape, {key: getattr(network.config, key) for key in shape})
+        if other:
+            raise ValueError(f"init_from: {self.config.init_from} works on other data ({other}).")
+        return network
+
+    def decode(self, x0: Tensor) -> Tensor:
+        "Images from what the network works with."
+        return x0 if self.autoencoder is None else self.autoencoder.decode(x0)
 
     def check_data(self):
         "Raise `ValueError` if the checkpoint was trained on other data."
@@ -126,7 +140,8 @@ class TrainingRun:
 
         indices = shuffled_indices(number * size, size, len(self.dataset), config.seed)
         x0, ids = self.dataset.batch(indices, generator)
-        flip = (torch.rand(size, generator=generator) < 0.5) & ~self.names_side[ids] & config.random_flip
+        flip = (torch.rand(size, generator=generator) < 0.5) & ~self.names_side[ids]
+        flip &= config.random_flip and self.autoencoder is None # mirrored latents are views of the data set
         x0 = torch.where(flip[:, None, None, None], x0.flip(-1), x0)
         noise = torch.randn(x0.shape, generator=generator)
         sample_timesteps = TIMESTEP_SAMPLERS[config.timestep_sampling]
@@ -148,7 +163,7 @@ class TrainingRun:
             with nullcontext() if part == parts - 1 else self.accelerator.no_sync(self.model):
                 loss = diffusion_loss(
                     self.model, self.schedule, x0, text, timesteps, noise, config.prediction_type,
-                    config.loss_weighting, config.max_loss_weight)
+                    config.loss_weighting, config.max_loss_weight, self.extra_loss)
                 self.accelerator.backward(loss / parts)
             total += loss.detach() / parts
         if not math.isfinite(total):
@@ -182,12 +197,23 @@ def start_accelerator(config: TrainConfig):
     accelerator.init_trackers("t2i_diffusion", config=plain)
     return accelerator
 
-def open_dataset(config: TrainConfig):
-    "The training set that a config names."
-    return make_dataset(
+def open_dataset(config: TrainConfig, device="cpu"):
+    "The training set that a config names, and what turns it into images: None where it holds images."
+    dataset = make_dataset(
         config.dataset, config.source or None, config.image_size, list(config.classes) or None,
         cache_dir=config.cache_dir or None, max_images=config.max_images or None, streaming=config.streaming,
         seed=config.seed)
+    if not config.autoencoder:
+        return dataset, None
+    folder = checkpoint_folder(config.autoencoder)
+    autoencoder = load_autoencoder(folder).requires_grad_(False).to(device)
+
+    def encode(x0):
+        return autoencoder.encode(x0.to(device))
+
+    key = file_config(folder / "autoencoder.safetensors")["weights_id"]
+    latents = build_latents(dataset, encode, key, config.random_flip, cache_dir=config.cache_dir or None)
+    return latents, autoencoder
 
 # %% ../nbs/library/training_run.ipynb #cfbfdb31
 def checkpoints(
@@ -264,7 +290,10 @@ def checkpoint_to_resume(
     found = checkpoints(config)
     if not found:
         return None
-    saved = TrainConfig(**json.loads((found[-1] / "state.json").read_text())["config"])
+    saved = json.loads((found[-1] / "state.json").read_text())["config"]
+    if saved.get("autoencoder") and config.autoencoder: # which may have moved; `check_data` compares the latents
+        saved["autoencoder"] = config.autoencoder
+    saved = TrainConfig(**saved)
     other = differences(mine | {"dataset": config.dataset}, model_settings(saved) | {"dataset": saved.dataset})
     if other:
         raise ValueError(f"{found[-1]} is a checkpoint of another kind of run ({other}): "
@@ -295,14 +324,16 @@ def sample_steps(
     prompts: list[str],
     seed: int = 0, # image i starts from noise of seed + i
 ) -> list: # of `SampleStep`
-    "Images of the averaged weights."
+    "Images of the averaged weights; `x_t` and `x0` as images, too."
     network = run.network.config
     shape = (len(prompts), network.in_channels, network.sample_size, network.sample_size)
     generators = [torch.Generator().manual_seed(seed + i) for i in range(len(prompts))]
-    return list(sample_ddim(
+    steps = sample_ddim(
         run.ema.model, run.schedule, run.encoder.encode(prompts), shape, run.config.num_inference_steps,
         run.config.guidance_scale, run.encoder.encode([""]), prediction_type=run.config.prediction_type,
-        generator=generators))
+        generator=generators)
+    with torch.no_grad():
+        return [replace(step, x_t=run.decode(step.x_t), x0=run.decode(step.x0)) for step in steps]
 
 def save_samples(
     run: TrainingRun,
@@ -324,11 +355,11 @@ def save_results(
 ):
     "The trained model, and the images that show it."
     config, folder = run.config, run.config.folder
-    save_model(folder, run.ema.model, dtype=torch.float16, **run.info)
+    save_model(folder, run.ema.model, torch.float16, run.autoencoder, **run.info)
     save_text_embeddings(folder, run.encoder, run.info["prompts"])
     count = min(3, len(run.dataset))
     x0, _ = run.dataset.batch(shuffled_indices(0, count, len(run.dataset)), torch.Generator().manual_seed(0))
-    figure = forward_diffusion_figure(x0, run.schedule)
+    figure = forward_diffusion_figure(x0, run.schedule, decode=run.decode)
     write_atomically(folder / "forward_diffusion.png", figure.savefig)
     for prompt in config.show or (config.prompts or run.dataset.classes)[:2]:
         steps = sample_steps(run, [prompt] * 4)
