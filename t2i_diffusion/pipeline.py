@@ -85,6 +85,7 @@ class TextToImage:
         self.config = config
         self.schedule = make_schedule(**config["schedule"])
         self.prediction_type = config["prediction_type"]
+        self.lora = {} # the config of the LoRA file in use
         self._encoder = encoder
 
     def __repr__(self):
@@ -106,8 +107,8 @@ class TextToImage:
 
     @property
     def prompts(self) -> list:
-        "What the model was trained on, as far as its config says."
-        return self.config.get("prompts", [])
+        "What the model and its LoRA were trained on, as far as their configs say."
+        return list(dict.fromkeys(self.lora.get("prompts", []) + self.config.get("prompts", [])))
 
     @property
     def known(self) -> list:
@@ -160,13 +161,33 @@ class TextToImage:
         encoder = TextEncoder(config["text_encoder"], cache=cache if cache.is_file() else None)
         return cls(model, config, encoder, load_autoencoder(folder)).to(device, dtype)
 
+    def load_lora(self,
+        path, # of a file that `t2i_train --lora_rank` wrote
+        scale: float = 1.0, # how strongly it counts; 0 is the model without it
+    ) -> "TextToImage": # itself
+        "Use a LoRA instead of the one in use. `OSError` or `ValueError` says what is wrong with the file."
+        from t2i_diffusion.lora import load_lora
+        self.lora = load_lora(self.model, path, scale)
+        return self
+
+    def unload_lora(self) -> "TextToImage": # itself
+        "The model without a LoRA, to the last bit."
+        from t2i_diffusion.lora import remove_lora
+        remove_lora(self.model)
+        self.lora = {}
+        return self
+
     def save_pretrained(self,
         folder, # made if missing
         dtype=None, # of the file; None keeps the network's, `torch.float16` halves that of float32
     ):
-        "Write config.json and *.safetensors: everything that is needed to load it again."
+        "Write config.json and *.safetensors: everything that is needed to load it again. A LoRA is merged."
+        from t2i_diffusion.lora import merged_copy
         from t2i_diffusion.training_run import save_text_embeddings
-        save_model(folder, self.model, dtype or self.dtype, self.autoencoder, **self.config)
+        model, config = self.model, self.config
+        if self.lora:
+            model, config = merged_copy(model), config | {"prompts": self.prompts}
+        save_model(folder, model, dtype or self.dtype, self.autoencoder, **config)
         save_text_embeddings(folder, self.encoder, self.prompts)
 
     def push_to_hub(self,
