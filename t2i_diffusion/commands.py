@@ -91,6 +91,8 @@ class GenerateConfig:
     seed: int = 0 # Another seed gives other images, the same seed the same ones.
     negative_prompt: str = "" # What to move away from. By default, the unconditional prompt.
     checkpoint: str | None = None # The model: a packaged name, a folder or a Hub id. By default, photos-64.
+    lora: str | None = None # A LoRA file; without --checkpoint, the model that it was trained on is taken.
+    lora_scale: float = 1.0 # How strongly the LoRA counts; 0 is the model without it.
     output_dir: str | None = None # Where to save. By default, output_ImageNet where it exists, else here.
     scale: int | None = None # Enlarge every pixel this many times. By default, to about 256 pixels an image.
     device: str | None = None # Where to compute: cpu, cuda or mps. By default, a GPU if there is one.
@@ -146,7 +148,11 @@ def t2i_generate(config):
     from t2i_diffusion.checkpoints import checkpoint_folder, read_config
     from t2i_diffusion.pipeline import TextToImage, sampling_settings, unknown_prompt, writable_folder
     output = writable_folder(config.output_dir)
-    folder = checkpoint_folder(config.checkpoint)
+    checkpoint = config.checkpoint
+    if config.lora:
+        from t2i_diffusion.lora import read_lora
+        checkpoint = checkpoint or read_lora(config.lora).get("base_model")
+    folder = checkpoint_folder(checkpoint)
     about = read_config(folder, ("schedule", "prediction_type", "text_encoder"))
     settings = sampling_settings(
         about, num_inference_steps=config.steps, guidance_scale=config.guidance_scale, sampler=config.sampler,
@@ -157,6 +163,8 @@ def t2i_generate(config):
     from tqdm import tqdm
     device = config.device or ("cuda" if torch.cuda.is_available() else "cpu")
     pipe = TextToImage.from_pretrained(folder, device)
+    if config.lora:
+        pipe.load_lora(config.lora, config.lora_scale)
     pipe.encoder.encode([*config.prompts, config.negative_prompt])
     for prompt, name in zip(config.prompts, file_names(config.prompts)):
         if unknown_prompt(prompt, pipe.known):
