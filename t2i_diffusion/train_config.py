@@ -18,7 +18,8 @@ class TrainConfig:
     """Train a text-to-image model.
 
     The run's folder will hold the model, its checkpoints and generated images.
-    The same command resumes a run that was stopped.
+    The same command resumes a run that was stopped. With --stage autoencoder it trains an autoencoder
+    instead: see t2i_train --stage autoencoder --help.
     """
     run: str = "" # Name of the run and of its folder. By default, data set and image size, as in shapes-32.
     output_dir: str = "output_ImageNet" # The folder of all runs.
