@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from .checkpoints import DEFAULT_TEXT_ENCODER, checkpoint_folder, file_config, network_class
+from .checkpoints import DEFAULT_TEXT_ENCODER, checkpoint_folder, file_config, network_class, read_config
 
 # %% ../nbs/library/train_config.ipynb #b9ec4835
 @dataclass
@@ -46,6 +46,8 @@ class TrainConfig:
     dropout: float = 0.0 # Dropout inside residual blocks, or inside the transformer's MLPs.
     text_encoder: str = DEFAULT_TEXT_ENCODER # A sentence-transformers model: a Hub id or a folder.
     init_from: str = "" # A trained model to start from: a name from the package, a folder or a Hub id.
+    lora_rank: int = 0 # Train only a LoRA of this rank for init_from, whose network and schedule are kept; 0 is none.
+    lora_alpha: float = 0.0 # The LoRA's update is multiplied by lora_alpha / lora_rank. By default, by 1.
 
     schedule: str = "cosine" # The noise schedule: linear, scaled_linear, cosine, sigmoid or flow.
     num_train_timesteps: int = 1000 # Timesteps of the forward process.
@@ -90,6 +92,8 @@ class TrainConfig:
         for name, value in vars(self).items():
             if isinstance(value, list): # as JSON has it
                 setattr(self, name, tuple(value))
+        if self.lora_rank and self.init_from:
+            self.adopt(read_config(checkpoint_folder(self.init_from)))
         self.run = self.run or f"{self.dataset}-{self.image_size}"
         self.patch_size = self.patch_size or (1 if self.autoencoder else 4)
         channels = LATENT_CHANNELS if self.autoencoder else CHANNELS
@@ -98,6 +102,18 @@ class TrainConfig:
         sides = [finest // 2**level for level in range(len(self.block_out_channels))]
         self.self_attention = self.self_attention or tuple(int(side <= 8) for side in sides)
         self.cross_attention = self.cross_attention or self.self_attention
+
+    def adopt(self, base: dict):
+        "A LoRA fits one model: take what that is made for from its config."
+        size = base["network"]["sample_size"]
+        if "autoencoder" in base:
+            self.autoencoder = self.init_from
+            size *= network_class("autoencoder").config_class(**base["autoencoder"]["network"]).downsampling
+        top = {name: base[name] for name in ("backbone", "prediction_type", "text_encoder")}
+        schedule = {"shift": 1.0, **base["schedule"], "schedule": base["schedule"]["name"]}
+        for name, value in {**base["network"], **schedule, **top, "image_size": size}.items():
+            if name in vars(self):
+                setattr(self, name, tuple(value) if isinstance(value, list) else value)
 
     def check(self):
         "Raise `ValueError` for what cannot work."
@@ -178,6 +194,11 @@ def check_numbers(config: TrainConfig):
     for field in POSITIVE:
         if getattr(config, field) < 1:
             raise ValueError(f"{field} must be at least 1, got {getattr(config, field)}.")
+    if config.lora_rank < 0 or config.lora_alpha < 0:
+        raise ValueError("lora_rank and lora_alpha must be 0 or more, "
+                         f"got {config.lora_rank} and {config.lora_alpha}.")
+    if config.lora_rank and not config.init_from:
+        raise ValueError("lora_rank needs init_from: the model that the LoRA belongs to.")
     for field in ("text_dropout", "decay_fraction", "ema_decay", "dropout"):
         if not 0 <= getattr(config, field) <= 1:
             raise ValueError(f"{field} must lie between 0 and 1, got {getattr(config, field)}.")

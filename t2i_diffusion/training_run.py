@@ -29,6 +29,7 @@ from .class_names import article
 from .image_data import build_latents, make_dataset, names_side
 from .images import image_grid, save_gif, slug, write_atomically
 from .photographs import PerceptualLoss
+from .lora import add_lora, save_lora
 from .plotting import forward_diffusion_figure, loss_figure
 from .sampling import sample_ddim
 from .text_conditioning import TextEncoder, drop_text
@@ -85,7 +86,7 @@ class TrainingRun:
         self.network = self.first_network().to(self.device, memory_format=torch.channels_last).train()
         self.ema = EMA(self.network, config.ema_decay)
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99),
+            [p for p in self.network.parameters() if p.requires_grad], lr=config.learning_rate, betas=(0.9, 0.99),
             weight_decay=config.weight_decay, fused=True)
         if self.checkpoint:
             self.progress = load_checkpoint(self.checkpoint, self.network, self.ema, self.optimizer)
@@ -106,6 +107,8 @@ class TrainingRun:
         other = differences(shape, {key: getattr(network.config, key) for key in shape})
         if other:
             raise ValueError(f"init_from: {self.config.init_from} works on other data ({other}).")
+        if self.config.lora_rank:
+            add_lora(network, self.config.lora_rank, self.config.lora_alpha or None)
         return network
 
     def decode(self, x0: Tensor) -> Tensor:
@@ -274,7 +277,8 @@ def differences(mine: dict, theirs: dict) -> str: # empty where they agree
 def model_settings(config: TrainConfig) -> dict:
     "What a model is made for: two runs that differ here cannot share weights."
     return config.network | dict(backbone=config.backbone, text_encoder=config.text_encoder,
-                                 prediction_type=config.prediction_type, schedule=config.schedule_settings)
+                                 prediction_type=config.prediction_type, schedule=config.schedule_settings,
+                                 lora_rank=config.lora_rank, lora_alpha=config.lora_alpha)
 
 def checkpoint_to_resume(
     config: TrainConfig,
@@ -355,8 +359,12 @@ def save_results(
 ):
     "The trained model, and the images that show it."
     config, folder = run.config, run.config.folder
-    save_model(folder, run.ema.model, torch.float16, run.autoencoder, **run.info)
-    save_text_embeddings(folder, run.encoder, run.info["prompts"])
+    if config.lora_rank:
+        about = {name: run.info[name] for name in ("prompts", "training")}
+        save_lora(folder / "lora.safetensors", run.ema.model, torch.float16, base_model=config.init_from, **about)
+    else:
+        save_model(folder, run.ema.model, torch.float16, run.autoencoder, **run.info)
+        save_text_embeddings(folder, run.encoder, run.info["prompts"])
     count = min(3, len(run.dataset))
     x0, _ = run.dataset.batch(shuffled_indices(0, count, len(run.dataset)), torch.Generator().manual_seed(0))
     figure = forward_diffusion_figure(x0, run.schedule, decode=run.decode)
@@ -400,7 +408,8 @@ def train(
         if run.is_main and (done % config.sample_every == 0 or done == last):
             save_samples(run)
 
-    if run.is_main and (first < last or not (config.folder / "model.safetensors").exists()):
+    result = "lora.safetensors" if config.lora_rank else "model.safetensors"
+    if run.is_main and (first < last or not (config.folder / result).exists()):
         save_results(run)
     run.accelerator.end_training()
     return config.folder
