@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['FAMILIES', 'GaussianMixture', 'score', 'in_family', 'nearest_timesteps', 'ScheduleAdapter', 'as_schedule']
 
-# %% ../nbs/10_flow_matching.ipynb #615618fe
+# %% ../nbs/10_flow_matching.ipynb #17f6bca2
 import torch
 from torch import Tensor, nn
 
 from .forward_process import PREDICTION_TYPES, NoiseSchedule
 
-# %% ../nbs/10_flow_matching.ipynb #4792cd4f
+# %% ../nbs/10_flow_matching.ipynb #d41c2e78
 class GaussianMixture:
     "K round Gaussians in d dimensions. Every noisy version of this density is known in closed form."
     def __init__(self,
@@ -37,12 +37,11 @@ class GaussianMixture:
         x_t: Tensor,  # noisy points [B, d]
         signal,  # a number, or [B, 1]
         sigma,  # a number, or [B, 1]
-    ) -> Tensor:  # log of weight times density, [B, K]
+    ) -> Tensor:  # log of share times density, [B, K]
         "Noise turns a Gaussian into a Gaussian: mean signal * m_k, variance signal² s_k² + sigma²."
         variance = (signal * self.std)**2 + sigma**2  # [K] or [B, K]
         distance = (x_t[:, None] - torch.as_tensor(signal)[..., None] * self.means).square().sum(-1)
-        log_normal = -distance / (2 * variance) - self.dim / 2 * (2 * torch.pi * variance).log()
-        return self.weights.log() + log_normal
+        return self.weights.log() - distance / (2 * variance) - self.dim / 2 * (2 * torch.pi * variance).log()
 
     def log_density(self,
         x_t: Tensor,  # noisy points [B, d]
@@ -57,7 +56,7 @@ class GaussianMixture:
         signal,  # a number, or [B, 1]
         sigma,  # a number, or [B, 1]
     ) -> Tensor:  # E[x0 | x_t], [B, d]
-        "The best possible estimate of x0: each component's own, weighted by how probable it is."
+        "The best possible estimate of x0: each component's own, weighted by how probable it is (eq. 2)."
         share = self.log_components(x_t, signal, sigma).softmax(1)[..., None]  # [B, K, 1]
         gain = signal * self.std**2 / ((signal * self.std)**2 + sigma**2)  # [K] or [B, K]
         away = x_t[:, None] - torch.as_tensor(signal)[..., None] * self.means  # [B, K, d]
@@ -74,22 +73,22 @@ class GaussianMixture:
             return schedule.target(x0, noise, timesteps, prediction_type)
         return model
 
-# %% ../nbs/10_flow_matching.ipynb #05a6457a
+# %% ../nbs/10_flow_matching.ipynb #2cc3c536
 def score(
     x0: Tensor,  # the posterior mean, or a network's estimate of it, [B, ...]
     x_t: Tensor,  # what it was estimated from, the same shape
     schedule: NoiseSchedule,
     timesteps: Tensor,  # integers [B], or one for all
 ) -> Tensor:  # gradient of log p_t at x_t, the shape of x_t
-    "Tweedie's formula, solved for the score (Efron 2011, eq. 1.4 is the case signal = 1)."
+    "Tweedie's formula, solved for the score (Efron 2011)."
     signal, sigma = schedule.at(timesteps, x_t)
     return (signal * x0 - x_t) / sigma**2
 
-# %% ../nbs/10_flow_matching.ipynb #92e8169d
+# %% ../nbs/10_flow_matching.ipynb #333d691c
 FAMILIES = {  # name -> what signal and sigma are divided by
-    "vp": lambda signal, sigma: (signal**2 + sigma**2).sqrt(),
-    "flow": lambda signal, sigma: signal + sigma,
-    "ve": lambda signal, sigma: signal,
+    "vp": lambda signal, sigma: (signal**2 + sigma**2).sqrt(),  # signal² + sigma² = 1
+    "flow": lambda signal, sigma: signal + sigma,  # signal + sigma = 1
+    "ve": lambda signal, sigma: signal,  # signal = 1
 }
 
 def in_family(
@@ -105,7 +104,7 @@ def in_family(
     scale = FAMILIES[family](signal, sigma)
     return NoiseSchedule(signal / scale, sigma / scale)
 
-# %% ../nbs/10_flow_matching.ipynb #a91b178d
+# %% ../nbs/10_flow_matching.ipynb #030d286c
 def nearest_timesteps(
     schedule: NoiseSchedule,  # where to look
     snr: Tensor,  # wanted signal-to-noise ratios, [N]
@@ -131,7 +130,7 @@ class ScheduleAdapter(nn.Module):
         text=None,  # B prompts
     ) -> Tensor:  # a prediction of type `to_prediction`, the shape of x_t
         signal, sigma = self.to_schedule.at(timesteps, x_t)
-        model_timesteps = self.timesteps[timesteps]
+        model_timesteps = self.timesteps[timesteps]  # the same SNR
         model_signal, model_sigma = self.from_schedule.at(model_timesteps, x_t)
         scale = ((model_signal**2 + model_sigma**2) / (signal**2 + sigma**2)).sqrt()
         scaled = scale * x_t
