@@ -286,8 +286,9 @@ def checkpoint_to_resume(
     "Refuse a run's folder, or a model in `init_from`, of another kind before anything is loaded."
     mine = model_settings(config)
     if config.init_from:
-        there = read_config(checkpoint_folder(config.init_from))
-        theirs = there["network"] | there
+        there = read_config(checkpoint_folder(config.init_from), ("schedule",))
+        schedule = dict(zero_terminal_snr=False, shift=1.0) | there["schedule"] # as `make_schedule` has it
+        theirs = there["network"] | there | dict(schedule={key: schedule[key] for key in config.schedule_settings})
         other = differences(mine, {key: theirs[key] for key in mine if key in theirs and key != "dropout"})
         if other:
             raise ValueError(f"init_from: {config.init_from} holds another kind of model ({other}).")
