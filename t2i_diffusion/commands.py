@@ -231,9 +231,10 @@ class WebConfig:
     host: str = "127.0.0.1" # The address to listen on; 0.0.0.0 lets other machines in.
     port: int = 8866 # The port to listen on.
     checkpoint: str | None = None # The model: a packaged name, a folder or a Hub id. By default, photos-64.
+    lora: tuple[str, ...] = () # LoRA files to choose from, beside those in the checkpoint's folder.
 
 @command("t2i_diffusion.commands:WebConfig")
 def t2i_web(config):
     "Serve the generator as a web page."
     from t2i_diffusion.web import serve
-    serve(config.checkpoint, config.host, config.port)
+    serve(config.checkpoint, config.host, config.port, config.lora)

@@ -121,7 +121,8 @@ class DenoisingGenerator(W.VBox):
         self.state.value = run.summary()
 
     def _generate(self, settings):
-        read = self.worker.read_prompt(settings["prompt"]) # an empty prompt ends here: what was there stays
+        lora = settings.get("lora", "")
+        read = self.worker.read_prompt(settings["prompt"], lora) # an empty prompt ends here: what was there stays
         run = Run(self.worker, settings, checkpoint=self.facts["checkpoint"])
         self.noise.run = run
         self.watch.begin(run, [word for word, _ in read["words"]])

@@ -105,7 +105,7 @@ class SettingsPanel(W.VBox):
         self.ideas = [button(idea, f"Use {idea!r} as the prompt") for idea in ideas]
         self._make_numbers(sampling, facts)
         self.folded = W.Accordion([self.negative], titles=("Negative prompt",), selected_index=None)
-        numbers = row(self.count, row(self.seed, self.dice), self.steps, self.guidance, self.sampler)
+        numbers = row(self.count, row(self.seed, self.dice), self.steps, self.guidance, self.sampler, self.lora)
         super().__init__([row(self.prompt, self.generate, self.stop), row(*self.ideas), numbers, self.folded])
 
         self.dice.on_click(lambda _: setattr(self.seed, "value", random.SystemRandom().randrange(10**6)))
@@ -123,12 +123,16 @@ class SettingsPanel(W.VBox):
                                  value=min(sampling["guidance_scale"], 12), min=1, max=12, step=0.5)
         self.sampler = labelled(W.Dropdown, "Sampler", "How to get from one step to the next",
                                 options=facts["samplers"], value=sampling["sampler"])
+        self.lora = labelled(W.Dropdown, "LoRA", "A concept that the model was taught afterwards",
+                             options=[("none", ""), *((name, name) for name in facts.get("loras", []))])
+        self.lora.layout.display = None if facts.get("loras") else "none"
         self.negative = labelled(W.Text, "Not", "What the images should move away from", "600px",
                                  placeholder="what the images should not look like")
 
-    def values(self) -> dict: # arguments of `TextToImage.__call__`
+    def values(self) -> dict: # arguments of `TextToImage.__call__`, and `lora` where there is a choice
         "What the controls say."
-        return dict(
+        lora = dict(lora=self.lora.value) if len(self.lora.options) > 1 else {}
+        return lora | dict(
             prompt=self.prompt.value,
             num_images_per_prompt=self.count.value,
             seed=self.seed.value,
@@ -269,7 +273,7 @@ class BetweenPanel(W.VBox):
     ) -> dict: # arguments of `Worker.between`
         shared = ("seed", "negative_prompt", "num_inference_steps", "guidance_scale", "sampler")
         prompts = dict(prompt=self.first.value, second=self.second.value, count=self.COUNT)
-        return prompts | {name: settings[name] for name in shared}
+        return prompts | {name: settings[name] for name in (*shared, "lora") if name in settings}
 
     def lock(self, busy):
         self.generate.disabled = busy

@@ -93,18 +93,22 @@ def serve(
     checkpoint: str = None, # a name, folder or Hub id; None is the checkpoint inside the package
     host: str = "127.0.0.1", # the address to listen on; 0.0.0.0 lets other machines in
     port: int = 8866,
+    loras=(), # LoRA files for the menu, beside those in the checkpoint's folder
 ):
     "Serve the generator as a web page until Ctrl-C; ValueError or OSError for what cannot work."
     from t2i_diffusion.checkpoints import DEFAULT_CHECKPOINT, checkpoint_folder, read_config
     if find_spec("voila") is None:
         raise ValueError("the web page needs the package voila: pip install voila")
     check_address(host, port)
+    if loras and not checkpoint:
+        from t2i_diffusion.lora import read_lora # which imports torch
+        checkpoint = read_lora(loras[0]).get("base_model")
     checkpoint = checkpoint or DEFAULT_CHECKPOINT
     read_config(checkpoint_folder(checkpoint))
 
     print(f"Loading the checkpoint {checkpoint} and its text encoder ...", flush=True)
     from t2i_diffusion.worker import start_worker
-    address, key, alive = start_worker(checkpoint) # the worker lives while `alive` does
+    address, key, alive = start_worker(checkpoint, loras) # the worker lives while `alive` does
     os.environ[WORKER] = json.dumps([address, key.hex()])
     with tempfile.TemporaryDirectory(prefix="t2i_web_") as folder:
         _run_voila(write_page(folder), host, port)
