@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['pick_precision', 'on_cpu', 'shared_text_encoder', 'TrainingRun', 'start_accelerator', 'open_dataset', 'checkpoints',
            'save_checkpoint', 'load_checkpoint', 'differences', 'model_settings', 'checkpoint_to_resume',
-           'usual_prompts', 'save_text_embeddings', 'sample_steps', 'save_samples', 'save_results', 'train']
+           'usual_prompts', 'save_text_embeddings', 'sample_steps', 'log_images', 'save_samples', 'save_results',
+           'train']
 
 # %% ../nbs/library/training_run.ipynb #5aaffbd5
 import json
@@ -19,6 +20,7 @@ from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -340,6 +342,20 @@ def sample_steps(
     with torch.no_grad():
         return [replace(step, x_t=run.decode(step.x_t), x0=run.decode(step.x0)) for step in steps]
 
+def log_images(
+    run: TrainingRun,
+    **images, # `PIL.Image` by name
+):
+    "Show images in the run's tracker, where it takes any."
+    for name, image in images.items():
+        pixels = np.asarray(image)
+        for tracker in run.accelerator.trackers:
+            step = run.progress["step"]
+            if tracker.name == "tensorboard":
+                tracker.log_images({name: pixels[None]}, step, dataformats="NHWC")
+            elif hasattr(tracker, "log_images"): # some take one image, the others a list
+                tracker.log_images({name: pixels if tracker.name in ("aim", "clearml") else [pixels]}, step)
+
 def save_samples(
     run: TrainingRun,
 ):
@@ -351,6 +367,7 @@ def save_samples(
     grid = image_grid(x0, nrow=len(prompts), scale=max(1, 64 // size))
     for name in (f"samples/step_{run.progress['step']:07d}.png", "samples.png"):
         write_atomically(folder / name, grid.save)
+    log_images(run, samples=grid)
     if run.progress["losses"]:
         figure = loss_figure(*zip(*run.progress["losses"]))
         write_atomically(folder / "loss.png", figure.savefig)
