@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PROMPT', 'Prompts', 'STAGES', 'parse', 'command', 'choose_stage', 'GenerateConfig', 'save_images', 'as_frame',
-           't2i_generate', 'file_names', 't2i_train', 't2i_evaluate', 'WebConfig', 't2i_web', 'ExportConfig',
-           't2i_export']
+           't2i_generate', 'open_image', 'file_names', 't2i_train', 't2i_evaluate', 'WebConfig', 't2i_web',
+           'ExportConfig', 't2i_export']
 
 # %% ../nbs/library/commands.ipynb #b44dcb3d
 import io
@@ -106,6 +106,10 @@ class GenerateConfig:
     seed: int = 0 # Another seed gives other images, the same seed the same ones.
     negative_prompt: str = "" # What to move away from. By default, the unconditional prompt.
     checkpoint: str | None = None # The model: a packaged name, a folder or a Hub id. By default, photos-64.
+    image: str | None = None # An image file to begin with, cropped to its centre square; the prompt says what to make of it.
+    strength: float | None = None # How much of the image may change, from 0 to 1. By default, 0.8, and 1 with a mask.
+    mask_image: str | None = None # An image file of the same size, white where to repaint; the rest of the image stays.
+    num_resamples: int = 1 # With a mask, how often to take each step; more fits better to the rest and takes longer.
     lora: str | None = None # A LoRA file; without --checkpoint, the model that it was trained on is taken.
     lora_scale: float = 1.0 # How strongly the LoRA counts; 0 is the model without it.
     output_dir: str | None = None # Where to save. By default, output_ImageNet where it exists, else here.
@@ -161,7 +165,8 @@ def t2i_generate(config):
     "Generate images from prompts, and save them."
     start = time.perf_counter()
     from t2i_diffusion.checkpoints import checkpoint_folder, read_config
-    from t2i_diffusion.pipeline import TextToImage, sampling_settings, unknown_prompt, writable_folder
+    from t2i_diffusion.pipeline import (
+        TextToImage, number_of_steps, read_edit, sampling_settings, unknown_prompt, writable_folder)
     output = writable_folder(config.output_dir)
     checkpoint = config.checkpoint
     if config.lora:
@@ -172,6 +177,9 @@ def t2i_generate(config):
     settings = sampling_settings(
         about, num_inference_steps=config.steps, guidance_scale=config.guidance_scale, sampler=config.sampler,
         guidance_rescale=config.guidance_rescale, guidance_interval=config.guidance_interval, eta=config.eta)
+    image, mask_image = open_image(config.image), open_image(config.mask_image)
+    edit = dict(image=image, strength=config.strength, mask_image=mask_image, num_resamples=config.num_resamples)
+    read_edit(**edit, image_size=about["network"].get("sample_size", 64), num_prompts=1) # which knows what cannot work
 
     print(f"Loading the checkpoint {folder.name} and its text encoder ...", flush=True)
     import torch
@@ -186,11 +194,25 @@ def t2i_generate(config):
             names = ", ".join(pipe.prompts[:10]) + (" and more" if len(pipe.prompts) > 10 else "")
             print(f"Note: this model was trained on {names}; {prompt!r} names none of them.")
         steps = pipe.stream(prompt, config.num_images, seed=config.seed, negative_prompt=config.negative_prompt,
-                            **settings)
-        bar = tqdm(steps, prompt, settings["num_inference_steps"])
-        for path in save_images(bar, settings["num_inference_steps"], output, name, config.scale):
+                            **edit, **settings)
+        total = number_of_steps(about, settings["num_inference_steps"], **edit)
+        for path in save_images(tqdm(steps, prompt, total), total, output, name, config.scale):
             print(path)
     print(f"Done in {time.perf_counter() - start:.1f} seconds.")
+
+def open_image(
+    path: str = None, # None is no image
+): # a `PIL.Image`, upright as the camera noted, or None
+    "An image file. Raises `ValueError` if it cannot be read."
+    if path is None:
+        return None
+    from PIL import Image, ImageOps
+    try:
+        return ImageOps.exif_transpose(Image.open(path))
+    except FileNotFoundError:
+        raise ValueError(f"there is no file {path}.") from None
+    except (OSError, Image.DecompressionBombError):
+        raise ValueError(f"{path} is no image that can be read: choose a PNG, JPEG, GIF or WebP.") from None
 
 def file_names(prompts) -> list:
     "A different name for each prompt."
