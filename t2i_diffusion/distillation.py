@@ -165,7 +165,7 @@ def distill_guidance(
     student = student or teacher.student()
     return train_student(guidance_loss, teacher, student, dataset, text, num_steps, **kwargs)
 
-# %% ../nbs/17_few_steps.ipynb #c1a40c94
+# %% ../nbs/17_few_steps.ipynb #1737cbd1
 def consistency_loss(
     student, target, teacher, x0, noise, text, generator,
     num_teacher_steps: int = 20,  # N, the timesteps of the teacher's walk
@@ -183,8 +183,8 @@ def consistency_loss(
         teacher_x0, teacher_noise = teacher(x_t, t, text)
         x_s = schedule.add_noise(teacher_x0, teacher_noise, s)  # one step of DDIM
         goal, _ = target(x_s, s, text)
-        at_the_end = (i == num_teacher_steps - 1).to(x0.device).view(-1, 1, 1, 1)
-        goal = torch.where(at_the_end, teacher_x0, goal)
+        at_the_end = (i == num_teacher_steps - 1).to(x0.device)
+        goal[at_the_end] = teacher_x0[at_the_end]
     guess, _ = student(x_t, t, text)
     error = (guess - goal).square().flatten(1).mean(1)
     return ((error + k**2).sqrt() - k).mean()
