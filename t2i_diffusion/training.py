@@ -198,6 +198,7 @@ def fit(
     timestep_sampler: str = "stratified",  # one of TIMESTEP_SAMPLERS
     text_dropout: float = 0.1,  # share of captions replaced by `empty`
     ema_decay: float = 0.999,
+    extra_loss=None,  # as `diffusion_loss` takes it
     seed: int = 0,  # of everything random but the model's initial weights
     callback=None,  # called as callback(step, averaged model, loss) after each step
 ) -> list[float]:  # the loss of each step
@@ -223,7 +224,7 @@ def fit(
         noise = torch.randn(x0.shape, generator=generator)
 
         loss = diffusion_loss(model, schedule, x0.to(device), captions.to(device), timesteps.to(device),
-                              noise.to(device), prediction_type, weighting)
+                              noise.to(device), prediction_type, weighting, extra_loss=extra_loss)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
