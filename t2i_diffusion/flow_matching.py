@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .forward_process import PREDICTION_TYPES, NoiseSchedule
 
-# %% ../nbs/10_flow_matching.ipynb #d41c2e78
+# %% ../nbs/10_flow_matching.ipynb #b4ae796f
 class GaussianMixture:
     "K round Gaussians in d dimensions. Every noisy version of this density is known in closed form."
     def __init__(self,
@@ -41,7 +41,8 @@ class GaussianMixture:
         "Noise turns a Gaussian into a Gaussian: mean signal * m_k, variance signal² s_k² + sigma²."
         variance = (signal * self.std)**2 + sigma**2  # [K] or [B, K]
         distance = (x_t[:, None] - torch.as_tensor(signal)[..., None] * self.means).square().sum(-1)
-        return self.weights.log() - distance / (2 * variance) - self.dim / 2 * (2 * torch.pi * variance).log()
+        log_normal = -distance / (2 * variance) - self.dim / 2 * (2 * torch.pi * variance).log()
+        return self.weights.log() + log_normal
 
     def log_density(self,
         x_t: Tensor,  # noisy points [B, d]
