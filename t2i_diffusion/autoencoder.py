@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .training import EMA, learning_rate, shuffled_indices
 
-# %% ../nbs/11_autoencoder.ipynb #452863a4
+# %% ../nbs/11_autoencoder.ipynb #6c2d5d42
 @dataclass
 class AutoencoderConfig:
     "The shape of an autoencoder. The defaults turn 64×64 images into 16×16 latents with 8 channels."
@@ -35,10 +35,12 @@ class AutoencoderConfig:
         for way in ("encoder", "decoder"):
             channels, blocks = getattr(self, f"{way}_channels"), getattr(self, f"{way}_blocks")
             if len(channels) != len(blocks) or not channels:
-                raise ValueError(f"{way}_channels {channels} and {way}_blocks {blocks} need one number a level.")
+                raise ValueError(f"{way}_channels {channels} and {way}_blocks {blocks} "
+                                 "need one number a level.")
         if self.downsampling != 2 ** (len(self.decoder_channels) - 1):
-            raise ValueError(f"the encoder makes the side {self.downsampling} times smaller and the decoder "
-                             f"{2 ** (len(self.decoder_channels) - 1)} times larger: change the number of levels.")
+            enlarges = 2 ** (len(self.decoder_channels) - 1)
+            raise ValueError(f"the encoder makes the side {self.downsampling} times smaller, the decoder "
+                             f"{enlarges} times larger: change the number of levels.")
 
     @property
     def downsampling(self) -> int:
@@ -82,9 +84,10 @@ def make_decoder(config: AutoencoderConfig) -> nn.Sequential:
     layers += [nn.SiLU(), nn.Conv2d(widths[0], config.in_channels, 3, padding=1)]
     return nn.Sequential(*layers)
 
-# %% ../nbs/11_autoencoder.ipynb #c075724a
+# %% ../nbs/11_autoencoder.ipynb #9c6a3571
 class Autoencoder(nn.Module):
-    "Images to latents and back (Kingma & Welling 2013, arXiv:1312.6114; Rombach et al. 2022, arXiv:2112.10752)."
+    """Images to latents and back
+    (Kingma & Welling 2013, arXiv:1312.6114; Rombach et al. 2022, arXiv:2112.10752)."""
     config_class = AutoencoderConfig
 
     def __init__(self, config: AutoencoderConfig):
@@ -173,9 +176,9 @@ def fold_batch_norms(
                 setattr(module, norm, nn.Identity())
     return network
 
-# %% ../nbs/11_autoencoder.ipynb #abefb4b1
+# %% ../nbs/11_autoencoder.ipynb #b27fbc87
 class PerceptualFeatures(nn.Module):
-    "What a network trained on ImageNet sees in images: features after four blocks, of unit length at each position."
+    "What a network trained on ImageNet sees: features after four blocks, of unit length at each position."
     def __init__(self,
         name: str = "lite0",  # "lite0" is for training, "lite1" for judging what was trained
     ):
@@ -200,12 +203,12 @@ def perceptual_distance(
     features: list[Tensor],  # of one image each, as `PerceptualFeatures` returns them
     others: list[Tensor],  # of other images
 ) -> Tensor:  # [B], from 0 to 16
-    "The squared difference of the features, averaged over positions (Zhang et al. 2018, arXiv:1801.03924, eq. 1)."
+    "Squared difference of features, mean over positions (Zhang et al. 2018, arXiv:1801.03924, eq. 1)."
     return sum((a - b).square().sum(1).mean((1, 2)) for a, b in zip(features, others))
 
-# %% ../nbs/11_autoencoder.ipynb #5a9cd894
+# %% ../nbs/11_autoencoder.ipynb #c01abfa7
 class PatchDiscriminator(nn.Module):
-    "Looks at each patch of 26×26 pixels: above 0 it takes it for real (Isola et al. 2016, arXiv:1611.07004)."
+    "Above 0 where it takes a patch of 26×26 pixels for real (Isola et al. 2016, arXiv:1611.07004)."
     def __init__(self, width: int = 32):
         super().__init__()
         def conv(channels, out_channels, kernel_size, stride):
@@ -264,7 +267,7 @@ def discriminator_loss(
     real, fake = discriminator(x0).float(), discriminator(y).float()
     return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
 
-# %% ../nbs/11_autoencoder.ipynb #c5121765
+# %% ../nbs/11_autoencoder.ipynb #afc21192
 class AutoencoderTrainer:
     "An autoencoder, its average, its discriminator, and an optimizer for each of the two that learn."
     def __init__(self,
@@ -277,6 +280,7 @@ class AutoencoderTrainer:
         ema_decay: float = 0.999,
         mixed_precision: str = "no",  # or "bf16"
         discriminator_width: int = 32,  # channels of its first layer
+        discriminator_learning_rate: float = 3e-4,
     ):
         self.weights = LOSS_WEIGHTS | (weights or {})
         self.num_steps = num_steps
@@ -292,7 +296,8 @@ class AutoencoderTrainer:
         self.features = PerceptualFeatures().to(self.device) if self.weights["perceptual"] else None
         self.optimizer = torch.optim.AdamW(autoencoder.parameters(), betas=(0.9, 0.99), weight_decay=0.01)
         self.discriminator_optimizer = torch.optim.AdamW(
-            self.discriminator.parameters(), lr=3e-4, betas=(0.5, 0.99), weight_decay=0.01)
+            self.discriminator.parameters(), lr=discriminator_learning_rate, betas=(0.5, 0.99),
+            weight_decay=0.01)
 
     def adversarial_weight(self, step: int) -> float:
         "Zero at first; it rises within a twentieth of the run."
