@@ -42,7 +42,7 @@ def gallery(
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=150)
     named = {name: settings[name] for name in ("sampler", "num_inference_steps", "guidance_scale")}
-    arguments = ", ".join(f"{name}={value!r}" for name, value in {"seed": seed, **named}.items())
+    arguments = ", ".join(f"{name}={json.dumps(value)}" for name, value in {"seed": seed, **named}.items())
     listed = "".join(f"    {json.dumps(prompt, ensure_ascii=False)},\n" for prompt in prompts)
     return Image.open(file).convert("RGB"), f"prompts = [\n{listed}]\nimages = pipe(prompts, {arguments}).images"
 
