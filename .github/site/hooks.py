@@ -261,10 +261,25 @@ REPEATED = [r"<!-- Load mathjax -->.*?<!-- End of mathjax configuration -->", # 
             r'<script type="module">\s*document\.addEventListener\("DOMContentLoaded".*?mermaid.*?</script>']
 
 
+HEADING = re.compile(r'<h[1-6][^>]* id="([^"]+)"[^>]*>(.*?)</h[1-6]>', re.DOTALL)
+
+
+def flat(toc):
+    "The entries of a table of contents in their order, those below others too."
+    for entry in toc:
+        yield entry
+        yield from flat(entry.children)
+
+
 def on_page_content(html, page, config, files):
-    "Styles go into files that the pages share."
+    "Styles go into files that the pages share, and the table of contents names the headings as they are."
     if not page.file.src_uri.endswith(".ipynb"):
         return html
+    entries, headings = list(flat(page.toc)), HEADING.findall(html)
+    if len(entries) != len(headings):
+        log.warning(f"{page.file.src_uri} has {len(headings)} headings, and {len(entries)} in its table of contents.")
+    for entry, (anchor, heading) in zip(entries, headings): # theirs loses code in headings
+        entry.id, entry.title = anchor, re.sub(r"<[^>]+>|¶", "", heading).strip()
     for pattern in REPEATED:
         html = re.sub(pattern, "", html, flags=re.DOTALL)
 
