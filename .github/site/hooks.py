@@ -88,6 +88,7 @@ def course():
     return nav + [{name: entries} for name, entries in groups.items() if entries]
 
 
+@event_priority(100) # before mkdocstrings reads its options
 def on_config(config):
     settings = ConfigParser(delimiters=["="])
     settings.read(ROOT / "settings.ini", encoding="utf-8")
