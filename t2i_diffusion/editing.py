@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['remaining_timesteps', 'image_to_image', 'inpainting_loop', 'inpaint', 'latent_mask', 'slerp', 'between_texts']
 
-# %% ../nbs/15_editing.ipynb #c50e24fb
+# %% ../nbs/15_editing.ipynb #6700ef47
 from collections.abc import Callable, Iterator
 
 import torch
@@ -18,7 +18,7 @@ from .sampling import (
     Level, SampleStep, denoise, image_generators, sample_noise, trailing_timesteps)
 from .text_conditioning import TextEmbedding
 
-# %% ../nbs/15_editing.ipynb #ee762dbf
+# %% ../nbs/15_editing.ipynb #cc69b14b
 def remaining_timesteps(
     num_train_timesteps: int,  # T, the timesteps of the schedule
     num_inference_steps: int,  # of a run from pure noise
@@ -33,7 +33,7 @@ def remaining_timesteps(
                          "raise strength or the number of steps.")
     return trailing_timesteps(num_train_timesteps, num_inference_steps)[-steps:]
 
-# %% ../nbs/15_editing.ipynb #deed0ab9
+# %% ../nbs/15_editing.ipynb #71dc4bbf
 @delegates(denoise)
 def image_to_image(
     sample: Callable,  # one of SAMPLERS
@@ -54,7 +54,7 @@ def image_to_image(
     return sample(model, schedule, text, tuple(x0.shape), x_t=x_t, timesteps=timesteps,
                   generator=generators, **kwargs)
 
-# %% ../nbs/15_editing.ipynb #40e5b6ec
+# %% ../nbs/15_editing.ipynb #f95ac2b1
 def inpainting_loop(
     known: Tensor,  # images [B, C, H, W], of which the part outside the mask stays
     mask: Tensor,  # True where to repaint, bool [B, 1, H, W] or [1, 1, H, W]
@@ -79,7 +79,7 @@ def inpainting_loop(
                 x_t = update(x_t, x0, noise, t, s, predict, randn)
     return loop
 
-# %% ../nbs/15_editing.ipynb #e948c4c3
+# %% ../nbs/15_editing.ipynb #87cf8b19
 @delegates(denoise)
 def inpaint(
     sample: Callable,  # one of SAMPLERS
@@ -98,7 +98,7 @@ def inpaint(
     return image_to_image(sample, model, schedule, text, x0, strength,
                           loop=inpainting_loop(x0, mask, num_resamples), **kwargs)
 
-# %% ../nbs/15_editing.ipynb #e442dd7c
+# %% ../nbs/15_editing.ipynb #d7e9a4a7
 def latent_mask(
     mask: Tensor,  # True where to repaint, bool [B, 1, H, W]
     downsampling: int,  # pixels for each position of a latent, along a side
@@ -106,7 +106,7 @@ def latent_mask(
     "The positions of a latent that have any pixel to repaint."
     return F.max_pool2d(mask.float(), downsampling) > 0
 
-# %% ../nbs/15_editing.ipynb #0b80af23
+# %% ../nbs/15_editing.ipynb #b3249a75
 def slerp(
     a: Tensor,  # vectors [..., D]
     b: Tensor,  # vectors [..., D]
@@ -123,7 +123,7 @@ def slerp(
     arc = (torch.sin((1 - w) * theta) * a + torch.sin(w * theta) * b) / theta.sin().clamp(min=1e-6)
     return ((1 - w) * norm_a + w * norm_b) * torch.where(theta.sin() < 1e-3, line, arc)
 
-# %% ../nbs/15_editing.ipynb #1b89dc29
+# %% ../nbs/15_editing.ipynb #e52f2020
 def between_texts(
     first: TextEmbedding,  # one prompt
     second: TextEmbedding,  # another one
