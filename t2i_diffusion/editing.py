@@ -26,7 +26,8 @@ def remaining_timesteps(
 ) -> list[int]:  # the last int(num_inference_steps * strength) of `trailing_timesteps`
     "Where an edit begins and which timesteps it visits; ValueError where no step would be left."
     if not 0 <= strength <= 1:
-        raise ValueError(f"strength must lie between 0 (the image stays) and 1 (it is ignored), got {strength}.")
+        raise ValueError("strength must lie between 0 (the image stays) and 1 (it is ignored), "
+                         f"got {strength}.")
     steps = int(num_inference_steps * strength)
     if steps < 1:
         raise ValueError(f"strength {strength} of {num_inference_steps} steps leaves no step to take: "
