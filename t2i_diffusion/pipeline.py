@@ -205,7 +205,9 @@ class TextToImage:
         x0, # the network's estimate [B, C, h, w]
     ): # images [B, 3, H, W], in [-1, 1] but for errors of the network
         "What the sampler works with, as images."
-        return x0 if self.autoencoder is None else self.autoencoder.decode(x0)
+        import torch
+        with torch.no_grad():
+            return x0 if self.autoencoder is None else self.autoencoder.decode(x0)
 
     def encode(self,
         x0, # images [B, 3, H, W] in [-1, 1]
