@@ -585,8 +585,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/t2i_diffusion', 'doc_host'
                                        't2i_diffusion.metrics.confusion_matrix': ( 'evaluation.html#confusion_matrix',
                                                                                    't2i_diffusion/metrics.py'),
                                        't2i_diffusion.metrics.describe': ('evaluation.html#describe', 't2i_diffusion/metrics.py'),
-                                       't2i_diffusion.metrics.fold_batch_norms': ( 'evaluation.html#fold_batch_norms',
-                                                                                   't2i_diffusion/metrics.py'),
                                        't2i_diffusion.metrics.frechet_distance': ( 'evaluation.html#frechet_distance',
                                                                                    't2i_diffusion/metrics.py'),
                                        't2i_diffusion.metrics.half_sampling': ('evaluation.html#half_sampling', 't2i_diffusion/metrics.py'),

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['top_k_accuracy', 'standard_error', 'confusion_matrix', 'class_accuracy', 'ResidualBlock', 'ImageClassifier',
-           'augment', 'train_classifier', 'describe', 'fold_batch_norms', 'ImageNetClassifier', 'frechet_distance',
-           'kernel_distance', 'principal_directions', 'inside_balls', 'precision_recall', 'half_sampling',
-           'compare_sets', 'nearest_neighbours', 'thumbnails', 'suspects', 'nearer_to_training']
+           'augment', 'train_classifier', 'describe', 'ImageNetClassifier', 'frechet_distance', 'kernel_distance',
+           'principal_directions', 'inside_balls', 'precision_recall', 'half_sampling', 'compare_sets',
+           'nearest_neighbours', 'thumbnails', 'suspects', 'nearer_to_training']
 
 # %% ../nbs/13_evaluation.ipynb #61d6eb22
 import math
@@ -15,6 +15,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
+from .autoencoder import fold_batch_norms
 from .class_names import imagenet_classes
 
 # %% ../nbs/13_evaluation.ipynb #7544f7db
@@ -156,22 +157,6 @@ def describe(
     return features.float().cpu(), classifier.head(features).float().cpu()
 
 # %% ../nbs/13_evaluation.ipynb #7ac7a80d
-def fold_batch_norms(
-    network: nn.Module,  # an EfficientNet in evaluation mode; changed in place
-) -> nn.Module:
-    "Multiply each batch norm into the convolution before it: the same function, in half the time."
-    norm_after = {
-        "_conv_stem": "_bn0", "_conv_head": "_bn1",
-        "_expand_conv": "_bn0", "_depthwise_conv": "_bn1", "_project_conv": "_bn2",
-    }
-    for module in [network, *network._blocks]:
-        for conv, norm in norm_after.items():
-            if hasattr(module, conv):
-                folded = nn.utils.fusion.fuse_conv_bn_eval(getattr(module, conv), getattr(module, norm))
-                setattr(module, conv, folded)
-                setattr(module, norm, nn.Identity())
-    return network
-
 class ImageNetClassifier(nn.Module):
     "EfficientNet-Lite1 as trained on ImageNet's 1,000 classes (Tan & Le 2019, arXiv:1905.11946)."
     image_size = 160  # images are enlarged to it
