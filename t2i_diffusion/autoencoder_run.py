@@ -10,7 +10,6 @@ __all__ = ['AutoencoderRun', 'save_autoencoder_checkpoint', 'load_autoencoder_ch
 import json
 import math
 import os
-import shutil
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,11 +21,10 @@ from torch import Tensor
 from .autoencoder import Autoencoder, AutoencoderConfig, AutoencoderTrainer
 from .autoencoder_config import AutoencoderTrainConfig
 from .checkpoints import save_autoencoder, save_network
-from .image_data import make_dataset
 from .images import image_grid, write_atomically
 from .plotting import loss_figure
 from .training import shuffled_indices
-from .training_run import checkpoints, differences, on_cpu, pick_precision
+from .training_run import checkpoints, differences, new_checkpoint, on_cpu, open_images, pick_precision
 
 # %% ../nbs/library/autoencoder_run.ipynb #ac301181
 class AutoencoderRun:
@@ -38,10 +36,7 @@ class AutoencoderRun:
         self.checkpoint = autoencoder_to_resume(config)
         gpu = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         self.device = torch.device("cpu") if config.cpu or gpu is None else gpu
-        self.dataset = make_dataset(
-            config.dataset, config.source or None, config.image_size, list(config.classes) or None,
-            cache_dir=config.cache_dir or None, max_images=config.max_images or None, streaming=config.streaming,
-            seed=config.seed)
+        self.dataset = open_images(config)
         torch.manual_seed(config.seed)
         network = Autoencoder(AutoencoderConfig(**config.network))
         self.trainer = AutoencoderTrainer(
@@ -104,20 +99,12 @@ def _training_state(trainer):
 def save_autoencoder_checkpoint(
     run: AutoencoderRun,
 ):
-    "Write all that is needed to resume under a temporary name, rename it; keep the last few."
-    final = run.config.folder / "checkpoints" / f"step_{run.progress['step']:07d}"
-    folder = final.with_suffix(".tmp")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    save_network(folder / "autoencoder.safetensors", run.trainer.autoencoder, **run.info)
-    save_network(folder / "ema.safetensors", run.trainer.ema.model, **run.info)
-    save_file(_training_state(run.trainer), folder / "training.safetensors")
-    (folder / "state.json").write_text(json.dumps({"config": asdict(run.config), **run.progress}))
-
-    shutil.rmtree(final, ignore_errors=True)
-    os.rename(folder, final)
-    for old in checkpoints(run.config)[:-run.config.keep_checkpoints]:
-        shutil.rmtree(old)
+    "Write all that is needed to resume."
+    with new_checkpoint(run.config, run.progress["step"]) as folder:
+        save_network(folder / "autoencoder.safetensors", run.trainer.autoencoder, **run.info)
+        save_network(folder / "ema.safetensors", run.trainer.ema.model, **run.info)
+        save_file(_training_state(run.trainer), folder / "training.safetensors")
+        (folder / "state.json").write_text(json.dumps({"config": asdict(run.config), **run.progress}))
 
 def load_autoencoder_checkpoint(
     folder: Path, # as `save_autoencoder_checkpoint` wrote it
