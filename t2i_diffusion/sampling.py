@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SAMPLERS', 'trailing_timesteps', 'classifier_free_guidance', 'image_generators', 'sample_noise',
            'predict_x0_and_noise', 'SampleStep', 'Level', 'denoise', 'sample_ddpm', 'sample_ddim', 'sample_heun',
-           'sample_dpmpp_2m', 'sample_consistency']
+           'sample_dpmpp_2m', 'sample_consistency', 'suitable_samplers']
 
 # %% ../nbs/08_sampling.ipynb #ed9c49ff
 import math
@@ -266,3 +266,9 @@ def sample_consistency(
                    negative, **kwargs)
 
 SAMPLERS["consistency"] = sample_consistency
+
+def suitable_samplers(
+    recommended: str,  # what the model's checkpoint recommends, one of SAMPLERS
+) -> list[str]:  # names
+    "The samplers that suit a model: consistency only one that was distilled for it."
+    return [name for name in SAMPLERS if name != "consistency" or name == recommended]

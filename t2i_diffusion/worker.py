@@ -40,17 +40,16 @@ class Worker:
     def about(self) -> dict:
         "What a page must know before its first run."
         from t2i_diffusion.pipeline import sampling_settings
-        from t2i_diffusion.sampling import SAMPLERS
+        from t2i_diffusion.sampling import suitable_samplers
         from t2i_diffusion.schedules import SCHEDULES
         schedule, sampling = self.pipe.schedule, sampling_settings(self.pipe.config)
-        distilled = sampling["sampler"] == "consistency" # which is for distilled models, and for them alone
         return dict(
             checkpoint=self.checkpoint,
             loras=[name for name in self.pipes if name],
             prompts=self.pipe.prompts,
             ideas=[_with_article(prompt) for prompt in self.pipe.prompts],
             sampling=sampling,
-            samplers=[name for name in SAMPLERS if name != "consistency" or distilled],
+            samplers=suitable_samplers(sampling["sampler"]),
             schedules=list(SCHEDULES),
             schedule=self.pipe.config["schedule"]["name"],
             num_train_timesteps=schedule.num_train_timesteps,
