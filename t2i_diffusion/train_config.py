@@ -57,6 +57,7 @@ class TrainConfig:
     loss_weighting: str = "snr_plus_one" # One of constant, snr, truncated_snr, snr_plus_one and min_snr.
     max_loss_weight: float = 10.0 # Upper bound of the weight on the error of x0.
     perceptual_weight: float = 0.0 # Weight of the perceptual distance of predicted images from true ones.
+    alignment_weight: float = 0.0 # Weight of telling an image network's features; for the transformer.
     timestep_sampling: str = "stratified" # One of uniform, stratified and logit_normal.
     text_dropout: float = 0.1 # Share of captions replaced by the unconditional prompt.
 
@@ -155,6 +156,8 @@ class TrainConfig:
         for name in ("self_attention", "cross_attention"):
             if name in chosen:
                 chosen[name] = tuple(map(bool, chosen[name]))
+        if self.alignment_weight:
+            chosen["alignment_channels"] = 112 # of `photographs.AlignmentLoss`
         return {"sample_size": self.sample_size, **chosen}
 
     @property
@@ -206,8 +209,12 @@ def check_numbers(config: TrainConfig):
         value = getattr(config, field)
         if not (value > 0 and math.isfinite(value)):
             raise ValueError(f"{field} must be positive, got {value}.")
-    if not 0 <= config.perceptual_weight < math.inf:
-        raise ValueError(f"perceptual_weight must be 0 or more, got {config.perceptual_weight}.")
+    for field in ("perceptual_weight", "alignment_weight"):
+        if not 0 <= getattr(config, field) < math.inf:
+            raise ValueError(f"{field} must be 0 or more, got {getattr(config, field)}.")
+    if config.alignment_weight and config.backbone != "transformer":
+        raise ValueError("alignment_weight reads the middle block of a transformer: "
+                         "add backbone=transformer, or leave it out.")
     if config.batch_size % config.gradient_accumulation_steps:
         raise ValueError(f"batch_size ({config.batch_size}) must be a multiple of "
                          f"gradient_accumulation_steps ({config.gradient_accumulation_steps}).")

@@ -30,7 +30,7 @@ from .checkpoints import (
 from .class_names import article
 from .image_data import build_latents, make_dataset, names_side
 from .images import image_grid, save_gif, slug, write_atomically
-from .photographs import PerceptualLoss
+from .photographs import AlignmentLoss, PerceptualLoss
 from .lora import add_lora, save_lora
 from .plotting import forward_diffusion_figure, loss_figure
 from .sampling import sample_ddim
@@ -79,14 +79,10 @@ class TrainingRun:
         self.captions = self.encoder.encode(self.dataset.captions).to(self.device)
         self.names_side = names_side(self.dataset.captions)
 
-        self.extra_loss = None
-        if config.perceptual_weight:
-            decode = self.decode if config.autoencoder else None
-            self.extra_loss = PerceptualLoss(config.perceptual_weight, decode, device=self.device)
-
         torch.manual_seed(config.seed) # initial weights are the same in every process
         self.network = self.first_network().to(self.device, memory_format=torch.channels_last).train()
         self.ema = EMA(self.network, config.ema_decay)
+        self.extra_loss = self.make_extra_loss()
         self.optimizer = torch.optim.AdamW(
             [p for p in self.network.parameters() if p.requires_grad], lr=config.learning_rate, betas=(0.9, 0.99),
             weight_decay=config.weight_decay, fused=True)
@@ -112,6 +108,18 @@ class TrainingRun:
         if self.config.lora_rank:
             add_lora(network, self.config.lora_rank, self.config.lora_alpha or None)
         return network
+
+    def make_extra_loss(self):
+        "What the config adds to the squared error, for `diffusion_loss`: a function, or None."
+        config, decode = self.config, self.decode if self.config.autoencoder else None
+        losses = []
+        if config.perceptual_weight:
+            losses.append(PerceptualLoss(config.perceptual_weight, decode, device=self.device))
+        if config.alignment_weight:
+            losses.append(AlignmentLoss(self.network, config.alignment_weight, decode, device=self.device))
+        elif hasattr(self.network, "alignment"): # from `init_from`; not needed any more
+            self.network.alignment.requires_grad_(False)
+        return (lambda *batch: sum(loss(*batch) for loss in losses)) if losses else None
 
     def decode(self, x0: Tensor) -> Tensor:
         "Images from what the network works with."

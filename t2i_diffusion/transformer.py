@@ -41,6 +41,7 @@ class TransformerConfig:
     num_attention_heads: int = 4 # of self-attention and of cross-attention
     text_dim: int = 384 # width of the text encoder's vectors
     dropout: float = 0.0 # inside the MLPs
+    alignment_channels: int = 0 # of features that the middle block learns to tell (chapter 12); 0 is none
 
     def __post_init__(self):
         "Raises `ValueError` if the parts do not fit each other."
@@ -127,6 +128,9 @@ class DiffusionTransformer(nn.Module):
         self.norm_out = nn.LayerNorm(D, eps=1e-6, elementwise_affine=False)
         self.patch_out = zero_init(nn.Linear(D, patch_channels))
         self.gate = zero_init(nn.Linear(D, config.in_channels))
+        if config.alignment_channels: # for `photographs.AlignmentLoss`; generating does without
+            self.alignment = nn.Sequential(
+                nn.Linear(D, 256), nn.SiLU(), nn.Linear(256, config.alignment_channels))
 
     def positions(self, rows: int, columns: int) -> Tensor: # [rows * columns, D]
         "What is added to each token; fixed, so that any size of image will do."
