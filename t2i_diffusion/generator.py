@@ -5,135 +5,17 @@
 # %% auto #0
 __all__ = ['DenoisingGenerator']
 
-# %% ../nbs/18_generator.ipynb #a743d4ac
-import threading
-from html import escape
+# %% ../nbs/18_generator.ipynb #9abba9b2
+from .panels import GeneratorPage
+from .worker import make_worker
 
-import ipywidgets as W
-
-from .panels import STYLE, BetweenPanel, NoisePanel, SettingsPanel, WatchPanel, quiet, row
-from .worker import Run, make_worker
-
-# %% ../nbs/18_generator.ipynb #f231126d
-class DenoisingGenerator(W.VBox):
+class DenoisingGenerator(GeneratorPage):
     "A page to generate images with and to watch them emerge from noise: an ipywidgets box."
     def __init__(self,
         pipe=None, # a `TextToImage`, a `Worker`, or a checkpoint's name, folder or Hub id
     ):
-        super().__init__()
-        self.add_class("t2i")
-        self.message = quiet()
-        self.children = [W.HTML(STYLE), self.message]
-        self._stop = threading.Event()
-        self._thread = None
         try:
-            self.worker = pipe if hasattr(pipe, "read_prompt") else make_worker(pipe)
-            self.facts = self.worker.about()
+            worker = pipe if hasattr(pipe, "read_prompt") else make_worker(pipe)
         except (ValueError, OSError) as error:
-            return self.say(error, bad=True)
-        self._make()
-        self._connect()
-
-    def _make(self):
-        "The parts of the page, from top to bottom."
-        self.settings = SettingsPanel(self.facts)
-        self.progress = W.IntProgress(value=0, max=1, tooltip="How far the run is",
-                                      layout=W.Layout(width="300px", max_width="100%"))
-        self.state = quiet("Ready.")
-        self.watch = WatchPanel(self.facts)
-        self.between = BetweenPanel(self.facts)
-        self.noise = NoisePanel(self.facts, self.worker.noised, lambda error: self.say(error, bad=True))
-        self.tabs = W.Tab([self.watch, self.between, self.noise],
-                          titles=("Watch the run", "Between two prompts", "Into the noise"))
-        progress = row(self.progress, self.state)
-        self.children = [W.HTML(STYLE), self.settings, progress, self.message, self.tabs]
-
-    def _connect(self):
-        "What happens on a click."
-        def submitted(widget, content, buffers):
-            if content.get("event") == "submit": # Enter
-                self.start()
-        self.settings.prompt.on_msg(submitted)
-        self.settings.generate.on_click(lambda _: self.start())
-        self.settings.stop.on_click(lambda _: self._stop.set())
-        self.between.generate.on_click(lambda _: self.start_between())
-        self.tabs.observe(self._tab_chosen, "selected_index")
-
-    def _tab_chosen(self, change):
-        if change["new"] == 2:
-            self.noise.show()
-
-    def say(self, text, bad=False):
-        "One line for the visitor."
-        kind = "t2i-bad" if bad else ""
-        line = escape(" ".join(str(text).split()))
-        self.message.value = f'<span role="status" class="{kind}">{line}</span>'
-
-    def start(self):
-        "Generate images of the prompt, in the background; a second call while it runs does nothing."
-        self._begin(self._generate, self.settings.values())
-
-    def start_between(self):
-        "Generate what lies between the two prompts, in the background."
-        self._begin(self._generate_between, self.between.values(self.settings.values()))
-
-    def wait(self, timeout: float = None):
-        "Until the run is over: for tests and scripts."
-        if self._thread:
-            self._thread.join(timeout)
-
-    def _begin(self, work, settings):
-        "Work in a thread, unless something is running; whatever happens, the page is ready again afterwards."
-        if self._thread and self._thread.is_alive():
-            return
-        self._stop.clear()
-        self._lock(True)
-        self.say("")
-
-        def guarded():
-            try:
-                work(settings)
-            except Exception as error:
-                expected = isinstance(error, (ValueError, OSError))
-                self.say(error if expected else f"This went wrong: {type(error).__name__}: {error}", bad=True)
-                self.state.value = "Ready."
-            finally:
-                self._lock(False)
-
-        self._thread = threading.Thread(target=guarded, daemon=True)
-        self._thread.start()
-
-    def _lock(self, busy):
-        "Which controls can be used."
-        self.settings.generate.disabled = busy
-        self.settings.stop.disabled = not busy
-        self.watch.lock(busy)
-        self.between.lock(busy)
-
-    def _follow(self, run, show):
-        "Show every frame of a run as it comes, and how far it is."
-        self.progress.max = run.total
-        self.progress.value = 0
-        for frame in run.follow(self._stop):
-            show(frame)
-            self.progress.value = len(run.frames)
-            self.state.value = run.progress()
-        self.state.value = run.summary()
-
-    def _generate(self, settings):
-        lora = settings.get("lora", "")
-        read = self.worker.read_prompt(settings["prompt"], lora) # an empty prompt ends here: what was there stays
-        run = Run(self.worker, settings, checkpoint=self.facts["checkpoint"])
-        self.noise.run = run
-        self.watch.begin(run, [word for word, _ in read["words"]])
-        self.tabs.selected_index = 0
-        self._follow(run, lambda frame: self.watch.follow())
-        if not read["known"]:
-            examples = ", ".join(self.facts["prompts"][:4])
-            self.say(f"This model was trained on {examples} and the like; your prompt names none of these, "
-                     "so the images may show something else.")
-        self.watch.finish()
-
-    def _generate_between(self, settings):
-        run = Run(self.worker, settings, method="between", checkpoint=self.facts["checkpoint"])
-        self._follow(run, self.between.show)
+            worker = error
+        super().__init__(worker)

@@ -13,7 +13,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-# %% ../nbs/library/web.ipynb #2025fb5d
+# %% ../nbs/library/web.ipynb #ca590396
 WORKER = "T2I_WORKER" # the environment variable with the worker's address and key
 PAGE = f"""import json, os
 from t2i_diffusion.generator import DenoisingGenerator
@@ -25,15 +25,14 @@ def write_page(
     folder, # an empty folder
 ) -> Path:
     "Write the notebook that Voilà shows."
-    title = dict(cell_type="markdown", id="title", metadata={}, source="## Watch noise become an image")
     code = dict(cell_type="code", id="page", metadata={}, source=PAGE, outputs=[], execution_count=None)
     kernel = dict(name="python3", display_name="Python 3", language="python")
-    notebook = dict(cells=[title, code], metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)
+    notebook = dict(cells=[code], metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)
     path = Path(folder) / "t2i_diffusion.ipynb"
     path.write_text(json.dumps(notebook))
     return path
 
-# %% ../nbs/library/web.ipynb #3ede5265
+# %% ../nbs/library/web.ipynb #26fc0dd5
 def voila_config(
     host: str,
     port: int,
@@ -59,7 +58,8 @@ def voila_config(
         template="lab",
         preheat_kernel=True,
         default_pool_size=2,
-        extension_allowlist=["@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8"],
+        extension_allowlist=["@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8",
+                             "ipycanvas"],
     )
     config.MappingKernelManager.update(
         cull_idle_timeout=idle,
