@@ -764,7 +764,7 @@ class ComparePanel(W.VBox):
         self.generate.disabled = busy
         self.multiples.lock(busy)
 
-# %% ../nbs/library/panels.ipynb #1e84c9df
+# %% ../nbs/library/panels.ipynb #4c328900
 class MaskPainter(W.VBox):
     "An image, and a mask to paint over it."
     SIDE = 384 # pixels of the canvas
@@ -783,7 +783,6 @@ class MaskPainter(W.VBox):
         self._last = None # where the brush is
         self.view = W.Image(value=EMPTY, format="png")
         self.canvas = Canvas(width=self.SIDE, height=self.SIDE)
-        self.canvas.tabbable = False # a canvas that has the focus would keep the Tab key
         self.brush = labelled(W.IntSlider, "Brush", "How broad the brush is",
                               value=64, min=16, max=160, step=8)
         self.part = labelled(W.Dropdown, "Mask", "What to repaint: the rest of the image stays as it is",
@@ -849,7 +848,7 @@ class MaskPainter(W.VBox):
     def _up(self, x=0, y=0):
         self._last = None
 
-# %% ../nbs/library/panels.ipynb #16900740
+# %% ../nbs/library/panels.ipynb #46b9dbfc
 def square_image(
     content: bytes, # an image file
     side: int, # pixels
@@ -893,8 +892,14 @@ class EditPanel(W.VBox):
         super().__init__([self.line, box("t2i-row", self.upload, self.sources), self.body])
         styled(self, "t2i-stack")
         shown_if(self.body, False)
+        self.painter.canvas.on_key_down(self._leave_canvas)
         self.painter.part.observe(self._part_chosen, "value")
         self.upload.observe(self._uploaded, "value")
+
+    def _leave_canvas(self, key, shift, *other_modifiers):
+        "A canvas keeps all keys for itself; Tab shall lead on."
+        if key == "Tab":
+            (self.upload if shift else self.painter.part).focus()
 
     def offer(self, run):
         "Images of a run that is over, to choose from."
@@ -1069,7 +1074,7 @@ class NoisePanel(W.VBox):
         self.curve.value = log_snr_svg(shown["log_snr"], timestep)
         self.numbers.value = f"signal {shown['signal']:.3f} · noise {shown['sigma']:.3f}"
 
-# %% ../nbs/library/panels.ipynb #eda580cd
+# %% ../nbs/library/panels.ipynb #60f3d256
 class GeneratorPage(W.VBox):
     "The generator, given what answers for the model."
     def __init__(self,
@@ -1114,8 +1119,9 @@ class GeneratorPage(W.VBox):
     def _model(self):
         "One line about the model."
         side = self.facts["image_size"]
-        kind = "pixels" if self.facts["latent"] is None else "pixels, by way of latents"
-        return f"{self.facts['checkpoint']} · {side}×{side} {kind}"
+        latent = self.facts["latent"]
+        inner = "" if latent is None else f" from latents of {latent[1]}×{latent[2]}"
+        return f"{self.facts['checkpoint']} · {side}×{side} pixels{inner}"
 
     def _connect(self):
         "What happens on a press."
