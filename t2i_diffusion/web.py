@@ -32,7 +32,7 @@ def write_page(
     path.write_text(json.dumps(notebook))
     return path
 
-# %% ../nbs/library/web.ipynb #26fc0dd5
+# %% ../nbs/library/web.ipynb #5a3606c8
 def voila_config(
     host: str,
     port: int,
@@ -61,6 +61,7 @@ def voila_config(
         extension_allowlist=["@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8",
                              "ipycanvas"],
     )
+    config.VoilaExecutor.iopub_timeout = 60 # on a busy machine the page itself may come late
     config.MappingKernelManager.update(
         cull_idle_timeout=idle,
         cull_interval=60,
