@@ -130,7 +130,7 @@ def film_strip(
     estimates = [Image.fromarray(f.x0[image]) for f in chosen]
     return noisy, estimates
 
-# %% ../nbs/library/frames.ipynb #d5e24b73
+# %% ../nbs/library/frames.ipynb #5ff0536e
 def log_snr_svg(
     log_snr: list, # one number for each timestep 0 ... T-1
     timestep: int, # where the marker stands
@@ -156,7 +156,6 @@ def log_snr_svg(
     here, level = x(timestep), y(log_snr[timestep])
     zero = f'<line x1="0" x2="100%" y1="{y(0):.1f}" y2="{y(0):.1f}" stroke="currentColor" opacity="0.3"/>'
     labels = [label(0, y(0) - 4, "log SNR 0", "start"), label(0, top + 6, f"+{limit}", "start")]
-    labels += [label(0, bottom, f"−{limit}", "start")]
     side = "start" if here < 25 else "end" if here > 75 else "middle"
     labels += [label(here, height - 6, f"t = {timestep}, log SNR {log_snr[timestep]:.1f}", side)]
     value = f"timestep {timestep}, log SNR {log_snr[timestep]:.1f}"

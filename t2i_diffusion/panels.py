@@ -848,7 +848,7 @@ class MaskPainter(W.VBox):
     def _up(self, x=0, y=0):
         self._last = None
 
-# %% ../nbs/library/panels.ipynb #46b9dbfc
+# %% ../nbs/library/panels.ipynb #511dc800
 def square_image(
     content: bytes, # an image file
     side: int, # pixels
@@ -882,7 +882,7 @@ class EditPanel(W.VBox):
                                   "more fits better and takes longer", value=1, min=1, max=5)
         self.generate = button("Edit", "Change the image as the prompt says", button_style="primary")
         self.keep = quiet()
-        before = styled(W.VBox([quiet("Before, and the mask over it"), self.painter]), "t2i-view")
+        before = styled(W.VBox([quiet("Before, and the mask"), self.painter]), "t2i-view")
         after = styled(W.VBox([self.after, self.keep]), "t2i-stack")
         self.body = styled(W.VBox([
             box("t2i-pair", before, after),
@@ -1009,15 +1009,15 @@ class BetweenPanel(W.VBox):
         first, second = escape(self.first.value), escape(self.second.value)
         self.one.caption.value = f"{1 - part:.0%} {first}, {part:.0%} {second}"
 
-# %% ../nbs/library/panels.ipynb #cafa3a2c
+# %% ../nbs/library/panels.ipynb #f96371e5
 class NoisePanel(W.VBox):
     "An image at a timestep of a schedule, and what a network could be trained to predict there."
     HOUSE, LAST, UPLOAD = "a drawn house", "the last run's first image", "an upload"
     TARGETS = dict(
-        x_t="What it is given, x<sub>t</sub>",
-        epsilon="Noise: <code>epsilon</code>",
-        sample="Image: <code>sample</code>",
-        v_prediction="Velocity: <code>v_prediction</code>",
+        x_t="The input, x<sub>t</sub>",
+        epsilon="<code>epsilon</code>",
+        sample="<code>sample</code>",
+        v_prediction="<code>v_prediction</code>",
     )
 
     def __init__(self,
@@ -1040,7 +1040,7 @@ class NoisePanel(W.VBox):
         self.numbers = quiet()
         self.curve = W.HTML()
         line = quiet("The way into the noise: what a network is given in training, "
-                     "and three things that it could predict.")
+                     "and three things that it could predict: the noise, the image, the velocity.")
         chosen = box("t2i-controls", self.source, self.schedule, self.upload)
         images = box("t2i-four", *self.targets.values())
         super().__init__([line, chosen, images, self.timestep, self.curve, self.numbers])
