@@ -39,10 +39,10 @@ def classifier_free_guidance(
     timesteps: Tensor,  # integers [B]
     text: TextEmbedding,  # what to generate, B prompts
     negative: TextEmbedding | None = None,  # what to move away from, B prompts; not used at scale 1
-    guidance_scale: float = 1.0,  # 1 is no guidance, at half the cost
+    guidance_scale: float | Tensor = 1.0,  # 1 is none, at half the cost; or one for each image [B, 1, 1, 1]
 ) -> Tensor:  # the guided output, [B, C, H, W]
     "From the negative prompt through the prompt and beyond (Ho & Salimans 2022, arXiv:2207.12598, eq. 6)."
-    if guidance_scale == 1:
+    if torch.as_tensor(guidance_scale).eq(1).all():
         return model(x_t, timesteps, text)
     prompts = TextEmbedding.cat([text, negative])
     both = model(torch.cat([x_t, x_t]), torch.cat([timesteps, timesteps]), prompts)

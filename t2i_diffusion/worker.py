@@ -270,23 +270,11 @@ def each_its_scale(
 ): # a guidance function
     "Classifier-free guidance as the checkpoint recommends it, with a scale for each image."
     import torch
-    from t2i_diffusion.guidance import rescaled, within_interval
+    from t2i_diffusion.guidance import make_guidance
     from t2i_diffusion.pipeline import sampling_settings
-    from t2i_diffusion.text_conditioning import TextEmbedding
     settings = sampling_settings(pipe.config)
     scale = torch.tensor(scales, device=pipe.device).view(-1, 1, 1, 1)
-
-    def guidance(model, x_t, timesteps, text, negative):
-        prompts = TextEmbedding.cat([text, negative])
-        both = model(torch.cat([x_t, x_t]), torch.cat([timesteps, timesteps]), prompts)
-        conditional, unconditional = both.float().chunk(2)
-        return unconditional + scale * (conditional - unconditional)
-
-    if settings["guidance_rescale"]:
-        guidance = rescaled(guidance, settings["guidance_rescale"])
-    if settings["guidance_interval"]:
-        guidance = within_interval(guidance, pipe.schedule, *settings["guidance_interval"])
-    return guidance
+    return make_guidance(pipe.schedule, scale, settings["guidance_rescale"], settings["guidance_interval"])
 
 # %% ../nbs/library/worker.ipynb #78d5268e
 @patch
