@@ -259,6 +259,7 @@ def _parts(unet):
     yield "norm_out", "group norm", 0, unet.norm_out
     yield "conv_out", "convolution", 0, unet.conv_out
 
+# %% ../nbs/05_conditional_unet.ipynb #597da63b
 def describe(
     model: ConditionalUNet | UNetConfig, # a network, or only its config
     num_tokens: int = 8, # tokens of the prompt
@@ -324,7 +325,8 @@ def _draw_box(axis, row, x, y, width, height):
 
 def _arrow(axis, start, end, colour="#333333", style="-"):
     axis.annotate("", end, start, arrowprops=dict(
-        arrowstyle="-|>", color=colour, linestyle=style, linewidth=0.9, shrinkA=0, shrinkB=0, mutation_scale=8))
+        arrowstyle="-|>", color=colour, linestyle=style, linewidth=0.9,
+        shrinkA=0, shrinkB=0, mutation_scale=8))
 
 def _draw_skips(axis, boxes):
     "A bridge from every skip to the block that takes it: the last one kept is the first one used."
@@ -341,6 +343,7 @@ def _draw_skips(axis, boxes):
             axis.plot([start, start, middle], [start_top, bridge, bridge], color=_SKIP_COLOUR, linewidth=1)
             _arrow(axis, (middle, bridge), (middle, top), _SKIP_COLOUR)
 
+# %% ../nbs/05_conditional_unet.ipynb #822630da
 def unet_figure(
     model: ConditionalUNet | UNetConfig, # a network, or only its config
     dpi: int = 80, # pixels an inch
