@@ -400,7 +400,7 @@ def compare(
         "place": place[scene.relation],
     }
 
-
+# %% ../nbs/06_shapes.ipynb #326e1ab7
 def check_caption(
     image,  # a PIL image, or a tensor [3, H, W] in [-1, 1]
     caption: str,  # a caption of the language
