@@ -80,29 +80,19 @@ def as_grid(
     pixels, # bytes [B, H, W, 3]
     nrow: int = 2, # images in a row
     shown: int = None, # width of an image, at least; None is `SHOWN`, or twice that for a single one
+    **options, # of `image_grid`
 ) -> Image.Image:
     "Images side by side, enlarged with crisp pixels."
     shown = shown or SHOWN * (2 if len(pixels) == 1 else 1)
-    return image_grid([Image.fromarray(p) for p in pixels], nrow, scale=-(-shown // pixels.shape[2]))
+    images = [Image.fromarray(p) for p in pixels]
+    return image_grid(images, nrow, scale=-(-shown // pixels.shape[2]), **options)
 
 def grid_png(
     pixels, # bytes [B, H, W, 3]
-    nrow: int = None, # images in a row; None makes the grid about square
     shown: int = None, # as in `as_grid`
 ) -> bytes:
-    "The same for the page, with transparent gaps."
-    shown = shown or SHOWN * (2 if len(pixels) == 1 else 1)
-    scale = -(-shown // pixels.shape[2])
-    nrow = nrow or int(np.ceil(len(pixels)**0.5))
-    large = pixels.repeat(scale, axis=1).repeat(scale, axis=2)
-    height, width, gap = large.shape[1], large.shape[2], 6
-    rows = -(-len(pixels) // nrow)
-    grid = np.zeros((rows * (height + gap) - gap, nrow * (width + gap) - gap, 4), np.uint8)
-    for i, image in enumerate(large):
-        top, left = i // nrow * (height + gap), i % nrow * (width + gap)
-        grid[top:top + height, left:left + width, :3] = image
-        grid[top:top + height, left:left + width, 3] = 255
-    return to_png(Image.fromarray(grid if len(pixels) > 1 else grid[..., :3]))
+    "The same as a PNG file for the page: about square, with transparent gaps."
+    return to_png(as_grid(pixels, None, shown, padding=6, transparent=len(pixels) > 1))
 
 # %% ../nbs/library/frames.ipynb #bdf7f1e4
 def moments(
@@ -164,9 +154,10 @@ def log_snr_svg(
 <svg x="0" y="0" width="100%" height="{height}" viewBox="0 0 100 {height}" preserveAspectRatio="none">
 <polyline points="{curve}" fill="none" stroke="var(--t2i-accent, #0072b2)" stroke-width="2"
  vector-effect="non-scaling-stroke"/></svg>
-<line x1="{here:.1f}%" x2="{here:.1f}%" y1="{level:.1f}" y2="{height - 18}" stroke="var(--t2i-mark, #d55e00)"/>
-<circle cx="{here:.1f}%" cy="{level:.1f}" r="5" fill="var(--t2i-mark, #d55e00)" stroke="var(--t2i-paper, white)"
- stroke-width="2"/></svg>"""
+<line x1="{here:.1f}%" x2="{here:.1f}%" y1="{level:.1f}" y2="{height - 18}"
+ stroke="var(--t2i-mark, #d55e00)"/>
+<circle cx="{here:.1f}%" cy="{level:.1f}" r="5" fill="var(--t2i-mark, #d55e00)"
+ stroke="var(--t2i-paper, white)" stroke-width="2"/></svg>"""
 
 # %% ../nbs/library/frames.ipynb #0c1944ba
 def group_pieces(
