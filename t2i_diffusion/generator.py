@@ -6,7 +6,7 @@
 __all__ = ['DenoisingGenerator']
 
 # %% ../nbs/18_generator.ipynb #9abba9b2
-from .panels import GeneratorPage
+from .page import GeneratorPage
 from .worker import make_worker
 
 class DenoisingGenerator(GeneratorPage):
