@@ -50,7 +50,8 @@ def sigmoid_betas(
     tau: float = 1.0, # temperature: smaller is steeper in the middle
     max_beta: float = 0.999, # no step is larger
 ) -> Tensor: # betas, float64 [T]
-    "alphas_cumprod is a part of a sigmoid (Jabri et al. 2022, arXiv:2212.11972; Chen 2023, arXiv:2301.10972)."
+    """alphas_cumprod is a part of a sigmoid
+    (Jabri et al. 2022, arXiv:2212.11972; Chen 2023, arXiv:2301.10972)."""
     u = torch.linspace(0, 1, num_train_timesteps + 1, dtype=torch.float64)
     v = torch.sigmoid((start + u * (end - start)) / tau)
     return _betas_of((v[-1] - v) / (v[-1] - v[0]), max_beta)
@@ -99,16 +100,20 @@ def make_schedule(
     zero_terminal_snr: bool = False, # rescale, to end in pure noise ("flow" does anyway)
     shift: float = 1.0, # what sigma / signal is multiplied by, as `shift_snr` does
 ) -> NoiseSchedule:
-    "A schedule by its name. Raises `ValueError` for an unknown name, T below 2 or a shift that is not positive."
+    """A schedule by its name.
+    Raises `ValueError` for an unknown name, T below 2 or a shift that is not positive."""
     if name not in SCHEDULES:
         raise ValueError(f"unknown schedule {name!r}; choose one of {', '.join(SCHEDULES)}.")
     if not isinstance(num_train_timesteps, int) or num_train_timesteps < 2:
-        raise ValueError(f"num_train_timesteps must be an integer from 2, got {num_train_timesteps!r}.")
+        raise ValueError("num_train_timesteps must be an integer from 2, "
+                         f"got {num_train_timesteps!r}.")
     if not 0 < shift < math.inf:
         raise ValueError(f"shift must be positive, got {shift}.")
     if name == "flow":
         schedule = flow_schedule(num_train_timesteps)
     else:
         betas = SCHEDULES[name](num_train_timesteps)
-        schedule = NoiseSchedule.from_betas(rescale_zero_terminal_snr(betas) if zero_terminal_snr else betas)
+        if zero_terminal_snr:
+            betas = rescale_zero_terminal_snr(betas)
+        schedule = NoiseSchedule.from_betas(betas)
     return schedule if shift == 1 else shift_snr(schedule, shift)
