@@ -259,7 +259,8 @@ def sample_consistency(
     model, schedule, text, shape, num_inference_steps=4, guidance_scale=1.0, negative=None,
     **kwargs,  # the other arguments of `denoise`
 ) -> Iterator[SampleStep]:
-    "For distilled models: jump to x0, noise it afresh, jump again (Song et al. 2023, arXiv:2303.01469, alg. 1)."
+    """For distilled models: jump to x0, noise it afresh, jump again
+    (Song et al. 2023, arXiv:2303.01469, alg. 1)."""
     def update(x_t, x0, noise, t, s, predict, randn):
         return s.alpha * x0 + s.sigma * randn()
     return denoise(update, model, schedule, text, shape, num_inference_steps, guidance_scale,
