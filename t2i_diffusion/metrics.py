@@ -145,6 +145,7 @@ def train_classifier(
         rate.step()
     return model.eval().requires_grad_(False)
 
+# %% ../nbs/13_evaluation.ipynb #144b5a3f
 @torch.inference_mode()
 def describe(
     classifier: nn.Module,  # with `.features(x0)` and `.head(features)`
@@ -277,7 +278,8 @@ def compare_sets(
     repeats: int = 10,  # random halves for the standard errors
     directions: Tensor | None = None,  # [D, d]: take the Fréchet distance in these directions only
 ) -> dict:  # name -> (value, standard error)
-    "All four at equal counts: a larger generated set is cut into parts, of a larger real one the first are taken."
+    """All four at equal counts: a larger generated set is cut into parts,
+    of a larger real one the first are taken."""
     def metrics(a, b):
         few = (a, b) if directions is None else (a @ directions, b @ directions)
         return frechet_distance(*few), kernel_distance(a, b), *precision_recall(a, b)
