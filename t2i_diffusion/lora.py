@@ -126,6 +126,7 @@ def remove_lora(
         _replace(model, name, layer.base_layer)
     return model
 
+# %% ../nbs/16_fine_tuning.ipynb #faf83e26
 def merge(model: nn.Module) -> nn.Module:
     "Add every update to its base weight, in place."
     for layer in lora_layers(model).values():
@@ -190,6 +191,7 @@ def save_lora(
     write_atomically(path, lambda file: save_file(weights, file, metadata=metadata))
     return config
 
+# %% ../nbs/16_fine_tuning.ipynb #bfe6a5e7
 def read_lora(
     path,  # of a .safetensors file
 ) -> dict:  # its config
