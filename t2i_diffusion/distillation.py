@@ -234,6 +234,7 @@ def distill(
         pipe = TextToImage.from_pretrained(place, pipe.device)
     return pipe
 
+# %% ../nbs/17_few_steps.ipynb #dc37517e
 class Stage:
     "One stage of `distill`: where it stopped, and what it saves on the way."
     def __init__(self, teacher, folder, sampling, minutes, callback):
