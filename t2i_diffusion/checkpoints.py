@@ -180,7 +180,7 @@ def _save_autoencoder(path, autoencoder, dtype, info):
     there = file_config(path) if path.exists() else {}
     if {key: there.get(key) for key in config} != json.loads(json.dumps(config)):
         save_network(path, autoencoder, dtype)
-    info["autoencoder"] = info.get("autoencoder", {}) | config
+    info["autoencoder"] = config
 
 # %% ../nbs/library/checkpoints.ipynb #5e6a8bad
 def read_config(

@@ -274,6 +274,7 @@ class TextToImage:
         model, config = self.model, self.config
         if self.lora:
             model, config = merged_copy(model), config | {"prompts": self.prompts}
+        config = {name: value for name, value in config.items() if name != "autoencoder"} # it describes itself
         save_model(folder, model, dtype or self.dtype, self.autoencoder, **config)
         save_text_embeddings(folder, self.encoder, self.prompts)
 
