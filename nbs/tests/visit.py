@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 
 url, browser, kind, prompt, word, images, states = (sys.argv[1:] + ["", ""])[:7]
 origin = "/".join(url.split("/")[:3])
@@ -152,6 +152,17 @@ def shoot(page):
         shots.append(page.screenshot())
 
 
+def begun(cell):
+    "Press Control+Enter in a cell of JupyterLab, which ignores keys until it is ready; whether the cell runs now."
+    cell.locator(".cm-content").click()
+    cell.page.keyboard.press("Control+Enter")
+    try:
+        cell.locator(".jp-InputPrompt").filter(has_not_text="[ ]:").wait_for(timeout=10_000)
+        return True
+    except TimeoutError:
+        return False
+
+
 def open_page(chromium, width=1000, scheme="light", height=960):
     "A visitor with a window of their own; in JupyterLab the notebook's cell is run."
     window = dict(width=width, height=height)
@@ -161,10 +172,9 @@ def open_page(chromium, width=1000, scheme="light", height=960):
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(url, timeout=180_000)
     if kind == "lab":
-        page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for(timeout=180_000)
-        page.locator(".jp-NotebookPanel .cm-content").first.click()
-        time.sleep(2)
-        page.keyboard.press("Shift+Enter")
+        cell = page.locator(".jp-NotebookPanel .jp-Cell").first
+        cell.wait_for(timeout=180_000)
+        wait_for(lambda: begun(cell), 180, "the cell to run")
         assert page.evaluate("document.body.dataset.jpThemeLight") == "false", "the theme is dark"
     button(page, "Generate").wait_for(timeout=180_000)
     return page
