@@ -22,7 +22,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from .checkpoints import DEFAULT_TEXT_ENCODER, text_encoder_folder
 from .images import write_atomically
-from .unet_blocks import group_norm, zero_init
+from .unet_blocks import attention, group_norm, zero_init
 
 # %% ../nbs/04_text_conditioning.ipynb #66f4da63
 @dataclass
@@ -205,7 +205,7 @@ class CrossAttention(nn.Module):
         k, v = self.kv(self.norm_text(text.tokens)).chunk(2, dim=-1)
         q, k, v = map(self.split_heads, (self.q(positions), k, v))
         mask = text.mask[:, None, None]                     # [B, 1, 1, L]
-        h = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        h = attention(q, k, v, mask)
         if self.recorded is not None:
             logits = q @ k.transpose(-1, -2) / q.shape[-1]**0.5
             weights = logits.masked_fill(~mask, -torch.inf).softmax(-1).mean(1) # [B, HW, L]

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn, Tensor
 
 from .text_conditioning import CrossAttention, TextEmbedding
-from .unet_blocks import timestep_embedding, zero_init
+from .unet_blocks import attention, timestep_embedding, zero_init
 
 # %% ../nbs/14_transformer.ipynb #75132731
 def position_embedding(
@@ -71,7 +71,7 @@ class TokenAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         "[B, N, D] -> [B, N, D]"
-        h = F.scaled_dot_product_attention(*self.queries_keys_values(x))
+        h = attention(*self.queries_keys_values(x))
         return self.out(h.transpose(1, 2).flatten(2))
 
 class TransformerBlock(nn.Module):
