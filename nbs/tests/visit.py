@@ -53,13 +53,18 @@ def until(page, pattern, seconds=120):
         raise AssertionError(f"{error}:\n{text(page)[-1500:]}") from None
 
 
+NOTE_RUNS = """button => { // a short run may be over before the next look at the button
+    new MutationObserver(() => { window.runBegan ||= button.disabled }).observe(button, {attributes: true}) }"""
+
+
 def until_ready(page):
     wait_for(lambda: button(page, "Generate").is_enabled(), 240, "Generate to be clickable again")
+    page.evaluate("window.runBegan = false")
 
 
 def until_over(page):
     "Until a run that has just begun is over."
-    wait_for(lambda: not button(page, "Generate").is_enabled(), 30, "the run to begin")
+    wait_for(lambda: page.evaluate("window.runBegan"), 30, "the run to begin")
     until_ready(page)
     until(page, r"\d steps in")
 
@@ -177,6 +182,7 @@ def open_page(chromium, width=1000, scheme="light", height=960):
         wait_for(lambda: begun(cell), 180, "the cell to run")
         assert page.evaluate("document.body.dataset.jpThemeLight") == "false", "the theme is dark"
     button(page, "Generate").wait_for(timeout=180_000)
+    button(page, "Generate").evaluate(NOTE_RUNS)
     return page
 
 
@@ -192,7 +198,7 @@ def generate(page):
     prompt_box(page).fill(prompt)
     start = time.time()
     button(page, "Generate").click()
-    until(page, r"Step \d+ of")
+    until(page, r"Step \d+ of|\d steps in")
     measured["first_image_s"] = time.time() - start
     while images and "s left" in text(page):
         shoot(page)
@@ -289,12 +295,14 @@ def same_again(page):
 
 def stop_and_go(page):
     "Stop in the middle, then generate again, with Enter."
-    choose(page, "Steps", 60)
+    choose(page, "Images", 8) # long enough to be stopped on a fast machine
+    choose(page, "Steps", 100)
     button(page, "Generate").click()
-    until(page, r"Step \d+ of 60")
+    until(page, r"Step \d+ of 100")
     button(page, "Stop").click()
-    measured["stopped"] = until(page, r"Stopped after step \d+ of 60")
+    measured["stopped"] = until(page, r"Stopped after step \d+ of 100")
     until_ready(page)
+    choose(page, "Images", 2)
     choose(page, "Steps", STEPS)
     prompt_box(page).press("Enter")
     until_over(page)
