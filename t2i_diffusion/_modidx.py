@@ -1174,6 +1174,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/t2i_diffusion', 'doc_host'
                                                                                            't2i_diffusion/unet_blocks.py'),
                                            't2i_diffusion.unet_blocks.attention': ( 'unet_blocks.html#attention',
                                                                                     't2i_diffusion/unet_blocks.py'),
+                                           't2i_diffusion.unet_blocks.attention_weights': ( 'unet_blocks.html#attention_weights',
+                                                                                            't2i_diffusion/unet_blocks.py'),
                                            't2i_diffusion.unet_blocks.group_norm': ( 'unet_blocks.html#group_norm',
                                                                                      't2i_diffusion/unet_blocks.py'),
                                            't2i_diffusion.unet_blocks.timestep_embedding': ( 'unet_blocks.html#timestep_embedding',

@@ -22,7 +22,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from .checkpoints import DEFAULT_TEXT_ENCODER, text_encoder_folder
 from .images import write_atomically
-from .unet_blocks import attention, group_norm, zero_init
+from .unet_blocks import attention, attention_weights, group_norm, zero_init
 
 # %% ../nbs/04_text_conditioning.ipynb #66f4da63
 @dataclass
@@ -207,8 +207,7 @@ class CrossAttention(nn.Module):
         mask = text.mask[:, None, None]                     # [B, 1, 1, L]
         h = attention(q, k, v, mask)
         if self.recorded is not None:
-            logits = q @ k.transpose(-1, -2) / q.shape[-1]**0.5
-            weights = logits.masked_fill(~mask, -torch.inf).softmax(-1).mean(1) # [B, HW, L]
+            weights = attention_weights(q, k, mask).mean(1) # [B, HW, L]
             self.recorded.append(weights.transpose(1, 2).unflatten(-1, x.shape[2:]).detach().cpu())
         h = h.transpose(1, 2).flatten(2)                    # [B, HW, channels]
         return x + self.out(h).transpose(1, 2).view_as(x)

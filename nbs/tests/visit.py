@@ -17,6 +17,7 @@ url, browser, kind, prompt, word, images, states = (sys.argv[1:] + ["", ""])[:7]
 origin = "/".join(url.split("/")[:3])
 measured, errors, shots = {}, [], []
 STEPS = 20 if images else 6 # of most runs here
+COUNT = 4 if images else 2 # images of most runs
 
 
 def note(message):
@@ -193,7 +194,7 @@ def generate(page):
     until_ready(page)
 
     if not images:
-        choose(page, "Images", 2)
+        choose(page, "Images", COUNT)
         choose(page, "Steps", STEPS)
     prompt_box(page).fill(prompt)
     start = time.time()
@@ -302,7 +303,7 @@ def stop_and_go(page):
     button(page, "Stop").click()
     measured["stopped"] = until(page, r"Stopped after step \d+ of 100")
     until_ready(page)
-    choose(page, "Images", 2)
+    choose(page, "Images", COUNT)
     choose(page, "Steps", STEPS)
     prompt_box(page).press("Enter")
     until_over(page)
