@@ -6,7 +6,8 @@
 __all__ = ['NETWORKS', 'OWN_KEYS', 'A_MODEL', 'AGAIN', 'PRETRAINED', 'DEFAULT_CHECKPOINT', 'DEFAULT_TEXT_ENCODER',
            'TEXT_ENCODER_SHA256', 'network_class', 'make_network', 'network_name', 'weights_id', 'save_network',
            'file_config', 'load_network', 'save_model', 'save_autoencoder', 'read_config', 'load_model',
-           'load_autoencoder', 'packaged_checkpoints', 'checkpoint_folder', 'hub_folder', 'text_encoder_folder']
+           'load_autoencoder', 'load_guide', 'packaged_checkpoints', 'checkpoint_folder', 'hub_folder',
+           'text_encoder_folder']
 
 # %% ../nbs/library/checkpoints.ipynb #1a6683b7
 import hashlib
@@ -148,13 +149,17 @@ def save_model(
     model, # an instance of a class in `NETWORKS`
     dtype=None, # of the file; None is float32, `torch.float16` halves it
     autoencoder=None, # where the model works in latents: what turns them into images
+    guide=None, # a worse network that answers the negative prompt in guidance; 8 bits a weight are enough
     **info, # schedule, prediction_type, text_encoder, ...: goes into config.json
 ):
-    "Write model.safetensors, config.json and, for a latent model, autoencoder.safetensors."
+    "Write model.safetensors, config.json and, where given, autoencoder.safetensors and guide.safetensors."
+    import torch
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if autoencoder is not None:
-        _save_autoencoder(folder / "autoencoder.safetensors", autoencoder, dtype, info)
+        info["autoencoder"] = _save_part(folder / "autoencoder.safetensors", autoencoder, dtype)
+    if guide is not None: # it need not be good
+        info["guide"] = _save_part(folder / "guide.safetensors", guide, torch.float8_e4m3fn)
     _write_config(folder, save_network(folder / "model.safetensors", model, dtype, **info))
 
 def save_autoencoder(
@@ -172,15 +177,15 @@ def _write_config(folder, config):
     text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
     write_atomically(folder / "config.json", lambda file: Path(file).write_text(text, encoding="utf-8"))
 
-def _save_autoencoder(path, autoencoder, dtype, info):
-    "Write the autoencoder unless this one is there already, and note in `info` which it is."
+def _save_part(path, network, dtype):
+    "Write a network unless this one is there already, and tell which it is."
     import torch
-    cast = {k: v.detach().to("cpu", dtype or torch.float32) for k, v in autoencoder.state_dict().items()}
-    config = {"network": asdict(autoencoder.config), "weights_id": weights_id(cast)}
+    cast = {k: v.detach().to("cpu", dtype or torch.float32) for k, v in network.state_dict().items()}
+    config = {"network": asdict(network.config), "weights_id": weights_id(cast)}
     there = file_config(path) if path.exists() else {}
     if {key: there.get(key) for key in config} != json.loads(json.dumps(config)):
-        save_network(path, autoencoder, dtype)
-    info["autoencoder"] = config
+        save_network(path, network, dtype)
+    return config
 
 # %% ../nbs/library/checkpoints.ipynb #5e6a8bad
 def read_config(
@@ -220,11 +225,22 @@ def load_autoencoder(
     path = Path(folder) / "autoencoder.safetensors"
     if path.is_file() and not (Path(folder) / "model.safetensors").exists():
         return load_network(path)[0] # there is no model that could want another one
-    wanted = read_config(folder).get("autoencoder")
+    return _load_part(folder, "autoencoder")
+
+def load_guide(
+    folder, # as `save_model` wrote it
+): # the worse network, or None for a model that guides itself
+    "What answers the negative prompt of a saved model."
+    return _load_part(folder, "guide")
+
+def _load_part(folder, name):
+    "A network beside the model, if the model's config names one."
+    path = Path(folder) / f"{name}.safetensors"
+    wanted = read_config(folder).get(name)
     if wanted is None:
         return None
     if wanted.get("weights_id") != file_config(path).get("weights_id"):
-        raise ValueError(f"{path} is not the autoencoder that {Path(folder) / 'config.json'} names: "
+        raise ValueError(f"{path} is not the {name} that {Path(folder) / 'config.json'} names: "
                          "the files must come from the same save.")
     return load_network(path)[0]
 

@@ -55,7 +55,7 @@ class Denoiser:
         low, high = interval or (0, math.inf)
         return replace(
             denoiser,
-            guidance=make_guidance(pipe.schedule, scale, settings["guidance_rescale"]),
+            guidance=make_guidance(pipe.schedule, scale, settings["guidance_rescale"], worse_model=pipe.guide),
             guided=(noise_level > low) & (noise_level <= high) | (interval is None),
             negative=pipe.encoder.encode([""]).to(pipe.device))
 

@@ -92,20 +92,23 @@ from pathlib import Path
 import numpy as np
 from onnxruntime import InferenceSession
 
-def sample(prompt, num_images=4, steps=20, guidance_scale=3.0, seed=0, x_t=None):
+def sample(prompt, num_images=4, steps=20, guidance_scale=None, seed=0, x_t=None):
     folder = Path(__file__).parent
     about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     tables, network = np.load(folder / "tables.npz"), InferenceSession(folder / "denoiser.onnx")
-    rows = np.repeat([about["prompts"].index(text) for text in (prompt, "")], num_images)
-    text = {name: tables[name][rows] for name in ("pooled", "tokens", "mask")}
+    scale = about["sampling"]["guidance_scale"] if guidance_scale is None else guidance_scale
+    guide = InferenceSession(folder / "guide.onnx") if (folder / "guide.onnx").exists() else network
+    rows = [[about["prompts"].index(text)] * num_images for text in (prompt, "")]
+    text, empty = ({name: tables[name][row] for name in ("pooled", "tokens", "mask")} for row in rows)
     shape, T = (num_images, *about["shape"]), len(tables["signal"])
     x_t = np.random.default_rng(seed).standard_normal(shape, np.float32) if x_t is None else x_t
     timesteps = [round((steps - i) * T / steps) - 1 for i in range(steps)]
     for t, following in zip(timesteps, [*timesteps[1:], None]):
         signal, sigma, a, b = (tables[name][t] for name in ("signal", "sigma", "a", "b"))
-        inputs = dict(x_t=np.concatenate([x_t, x_t]), timesteps=np.full(2 * num_images, t), **text)
-        prompted, unprompted = np.split(network.run(None, inputs)[0], 2)
-        output = unprompted + guidance_scale * (prompted - unprompted)
+        inputs = dict(x_t=x_t, timesteps=np.full(num_images, t))
+        prompted = network.run(None, inputs | text)[0]
+        unprompted = guide.run(None, inputs | empty)[0]
+        output = unprompted + scale * (prompted - unprompted)
         x0 = (sigma * output - b * x_t) / (a * sigma - b * signal)
         x0 = x0.clip(-1, 1) if about["sampling"]["clip_sample"] else x0
         if following is not None:
@@ -142,8 +145,11 @@ def export_model(
 
     images, words = {0: "images"}, {0: "images", 1: "words"}
     dynamic = dict(x_t=images, timesteps=images, pooled=images, tokens=words, mask=words)
-    found = {"denoiser.onnx": export_onnx(
-        folder / "denoiser.onnx", Denoiser(pipe.model), inputs(2, 30, 0), dynamic, "prediction", inputs(3, 40, 1))}
+    examples, found = (inputs(2, 30, 0), inputs(3, 40, 1)), {}
+    for name, network in {"denoiser.onnx": pipe.model, "guide.onnx": pipe.guide}.items():
+        if network is not None:
+            found[name] = export_onnx(
+                folder / name, Denoiser(network), examples[0], dynamic, "prediction", examples[1])
     if pipe.autoencoder is not None:
         latents = [dict(latents=inputs(batch, 1, batch)["x_t"]) for batch in (2, 3)]
         found["decoder.onnx"] = export_onnx(

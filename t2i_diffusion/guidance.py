@@ -67,14 +67,15 @@ def within_interval(
 # %% ../nbs/09_guidance.ipynb #c7484a2d
 def autoguidance(
     worse_model: Callable,  # a worse version of the model: smaller, or trained for a shorter time
-    guidance_scale: float,  # 1 is no guidance, at half the cost
-) -> Callable:  # a guidance function; it needs no negative prompt
+    guidance_scale: float | Tensor,  # 1 is no guidance, at half the cost; or one for each image [B, 1, 1, 1]
+    with_prompt: bool = True,  # False: the worse model gets the negative prompt, as in CFG
+) -> Callable:  # a guidance function; it needs a negative prompt only if `with_prompt` is False
     "From a worse model's answer through the model's and beyond (Karras et al. 2024, arXiv:2406.02507)."
     def guidance(model, x_t, timesteps, text, negative=None):
         strong = model(x_t, timesteps, text)
-        if guidance_scale == 1:
+        if torch.as_tensor(guidance_scale).eq(1).all():
             return strong
-        weak = worse_model(x_t, timesteps, text).float()
+        weak = worse_model(x_t, timesteps, text if with_prompt else negative).float()
         return weak + guidance_scale * (strong.float() - weak)
     return guidance
 
@@ -84,9 +85,13 @@ def make_guidance(
     guidance_scale: float = 3.0,  # of classifier-free guidance; 1 is none
     guidance_rescale: float = 0.0,  # 0 ... 1, as in `rescale_guidance`
     guidance_interval: tuple | None = None,  # noise levels (low, high), as in `within_interval`; None is all
+    worse_model: Callable | None = None,  # which answers the negative prompt; None is the model itself
 ) -> Callable:  # for the argument `guidance` of the samplers
-    "Classifier-free guidance as a checkpoint may recommend it; ValueError for impossible settings."
-    guidance = partial(classifier_free_guidance, guidance_scale=guidance_scale)
+    "Guidance as a checkpoint may recommend it; ValueError for impossible settings."
+    if worse_model is None:
+        guidance = partial(classifier_free_guidance, guidance_scale=guidance_scale)
+    else:
+        guidance = autoguidance(worse_model, guidance_scale, with_prompt=False)
     if guidance_rescale != 0:
         guidance = rescaled(guidance, guidance_rescale)
     if guidance_interval is not None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from fastcore.meta import delegates
 
 from .checkpoints import (
-    DEFAULT_CHECKPOINT, checkpoint_folder, load_autoencoder, load_model, read_config, save_model)
+    DEFAULT_CHECKPOINT, checkpoint_folder, load_autoencoder, load_guide, load_model, read_config, save_model)
 
 # %% ../nbs/library/pipeline.ipynb #2fac9578
 def image_seed(
@@ -154,10 +154,12 @@ class TextToImage:
         config: dict, # "schedule", "prediction_type" and "text_encoder"; "sampling" may recommend settings
         encoder=None, # a `TextEncoder`; None makes the one that the config names, when it is needed
         autoencoder=None, # turns latents into images; None where the network works in pixels
+        guide=None, # a worse network that answers the negative prompt; None is the network itself
     ):
         from t2i_diffusion.schedules import make_schedule
         self.model = model.eval().requires_grad_(False)
         self.autoencoder = autoencoder
+        self.guide = guide
         self.config = config
         self.schedule = make_schedule(**config["schedule"])
         self.prediction_type = config["prediction_type"]
@@ -227,6 +229,8 @@ class TextToImage:
             self.model.to(device=device or self.device, dtype=dtype or self.dtype)
             if self.autoencoder is not None:
                 self.autoencoder.to(device=self.device)
+            if self.guide is not None:
+                self.guide.to(device=self.device, dtype=self.dtype)
         except (RuntimeError, AssertionError) as error:
             why = str(error).splitlines()[0]
             raise ValueError(f"the device {str(device)!r} cannot be used here ({why}): try 'cpu'.") from None
@@ -246,7 +250,7 @@ class TextToImage:
         model, config = load_model(folder)
         cache = folder / "text_embeddings.safetensors" # of usual prompts; any other needs the encoder itself
         encoder = TextEncoder(config["text_encoder"], cache=cache if cache.is_file() else None)
-        return cls(model, config, encoder, load_autoencoder(folder)).to(device, dtype)
+        return cls(model, config, encoder, load_autoencoder(folder), load_guide(folder)).to(device, dtype)
 
     def load_lora(self,
         path, # of a file that `t2i_train --lora_rank` wrote
@@ -274,8 +278,9 @@ class TextToImage:
         model, config = self.model, self.config
         if self.lora:
             model, config = merged_copy(model), config | {"prompts": self.prompts}
-        config = {name: value for name, value in config.items() if name != "autoencoder"} # it describes itself
-        save_model(folder, model, dtype or self.dtype, self.autoencoder, **config)
+        own = ("autoencoder", "guide") # which describe themselves
+        config = {name: value for name, value in config.items() if name not in own}
+        save_model(folder, model, dtype or self.dtype, self.autoencoder, self.guide, **config)
         save_text_embeddings(folder, self.encoder, self.prompts)
 
     def push_to_hub(self,
@@ -301,7 +306,7 @@ class TextToImage:
         prompt, # a string, or a list of them; "" is the unconditional prompt
         num_images_per_prompt: int = 1,
         num_inference_steps: int = None, # None here and below is what the checkpoint recommends
-        guidance_scale: float = None, # of classifier-free guidance; 1 is none, and takes half the time
+        guidance_scale: float = None, # away from the negative prompt; 1 is no guidance, and takes less time
         guidance_rescale: float = None, # 0 ... 1: how far to undo the contrast that guidance adds
         guidance_interval: tuple = None, # guide only at noise levels low < sigma / signal <= high
         negative_prompt="", # what to move away from: a string, or one for each prompt
@@ -362,7 +367,7 @@ class TextToImage:
         network = self.model.config
         settings = dict(settings, prediction_type=self.prediction_type)
         rescale, interval = settings.pop("guidance_rescale"), settings.pop("guidance_interval")
-        recommended = make_guidance(self.schedule, settings["guidance_scale"], rescale, interval)
+        recommended = make_guidance(self.schedule, settings["guidance_scale"], rescale, interval, self.guide)
         settings["guidance"] = guidance or recommended
         sample = SAMPLERS[settings.pop("sampler")]
         if settings["eta"] == 0: # which samplers without fresh noise do not take

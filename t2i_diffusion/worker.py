@@ -262,13 +262,14 @@ def each_its_scale(
     pipe, # a `TextToImage`
     scales: list, # one guidance scale for each image of the batch
 ): # a guidance function
-    "Classifier-free guidance as the checkpoint recommends it, with a scale for each image."
+    "Guidance as the checkpoint recommends it, with a scale for each image."
     import torch
     from t2i_diffusion.guidance import make_guidance
     from t2i_diffusion.pipeline import sampling_settings
     settings = sampling_settings(pipe.config)
     scale = torch.tensor(scales, device=pipe.device).view(-1, 1, 1, 1)
-    return make_guidance(pipe.schedule, scale, settings["guidance_rescale"], settings["guidance_interval"])
+    rescale, interval = settings["guidance_rescale"], settings["guidance_interval"]
+    return make_guidance(pipe.schedule, scale, rescale, interval, pipe.guide)
 
 # %% ../nbs/library/worker.ipynb #78d5268e
 @patch
