@@ -64,10 +64,11 @@ class TrainConfig:
     num_train_steps: int = 1000 # How many optimizer steps to take.
     batch_size: int = 64 # Images a step, in each process.
     gradient_accumulation_steps: int = 1 # In how many parts to work through a batch.
+    optimizer: str = "adamw" # One of adamw and muon. Muon is for matrices, and leaves the rest to AdamW.
     learning_rate: float = 1e-3 # The learning rate between warmup and decay.
     warmup_steps: int = 100 # Steps in which the learning rate rises.
     decay_fraction: float = 0.3 # The last share of the run, in which the learning rate decays to zero.
-    weight_decay: float = 0.01 # Weight decay of AdamW.
+    weight_decay: float = 0.01 # Weight decay of the optimizer.
     max_grad_norm: float = 1.0 # Scale longer gradients to this length.
     ema_decay: float = 0.999 # Decay of the averaged weights.
     mixed_precision: str = "auto" # One of auto, no and bf16. Auto takes bf16 where the hardware computes it.
@@ -182,7 +183,7 @@ def check_names(config: TrainConfig):
     from t2i_diffusion.training import LOSS_WEIGHTINGS, TIMESTEP_SAMPLERS
     known = dict(
         dataset=DATASETS, prediction_type=PREDICTION_TYPES, loss_weighting=LOSS_WEIGHTINGS,
-        timestep_sampling=TIMESTEP_SAMPLERS, mixed_precision=("auto", "no", "bf16"))
+        timestep_sampling=TIMESTEP_SAMPLERS, mixed_precision=("auto", "no", "bf16"), optimizer=("adamw", "muon"))
     for field, names in known.items():
         value = getattr(config, field)
         if value not in names:

@@ -30,7 +30,7 @@ from .checkpoints import (
 from .class_names import article
 from .image_data import build_latents, make_dataset, names_side
 from .images import image_grid, save_gif, slug, write_atomically
-from .photographs import AlignmentLoss, PerceptualLoss
+from .photographs import AlignmentLoss, Muon, PerceptualLoss
 from .lora import add_lora, save_lora
 from .plotting import forward_diffusion_figure, loss_figure
 from .sampling import sample_ddim
@@ -83,9 +83,7 @@ class TrainingRun:
         self.network = self.first_network().to(self.device, memory_format=torch.channels_last).train()
         self.ema = EMA(self.network, config.ema_decay)
         self.extra_loss = self.make_extra_loss()
-        self.optimizer = torch.optim.AdamW(
-            [p for p in self.network.parameters() if p.requires_grad], lr=config.learning_rate, betas=(0.9, 0.99),
-            weight_decay=config.weight_decay, fused=True)
+        self.optimizer = self.make_optimizer()
         if self.checkpoint:
             self.progress = load_checkpoint(self.checkpoint, self.network, self.ema, self.optimizer)
         else:
@@ -108,6 +106,16 @@ class TrainingRun:
         if self.config.lora_rank:
             add_lora(network, self.config.lora_rank, self.config.lora_alpha or None)
         return network
+
+    def make_optimizer(self):
+        "AdamW, or Muon, for the weights that learn."
+        config = self.config
+        learning = [(name, p) for name, p in self.network.named_parameters() if p.requires_grad]
+        options = dict(lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True)
+        if config.optimizer == "muon":
+            bf16 = self.accelerator.mixed_precision == "bf16"
+            return Muon(learning, dtype=torch.bfloat16 if bf16 else torch.float32, **options)
+        return torch.optim.AdamW([p for _, p in learning], **options)
 
     def make_extra_loss(self):
         "What the config adds to the squared error, for `diffusion_loss`: a function, or None."
