@@ -76,7 +76,7 @@ class ImageClassifier(nn.Module):
     def __init__(
         self,
         classes: list[str],  # C names
-        widths: tuple = (32, 64, 128),  # channels of each level, the last is D; each level halves the side
+        widths: tuple = (32, 64, 128),  # channels of each level, the last is D; each after the first halves the side
         blocks: int = 1,  # residual blocks a level
     ):
         super().__init__()
