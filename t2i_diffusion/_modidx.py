@@ -833,6 +833,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/t2i_diffusion', 'doc_host'
                                                                                       't2i_diffusion/pipeline.py'),
                                         't2i_diffusion.pipeline.TextToImage.load_lora': ( 'library/pipeline.html#texttoimage.load_lora',
                                                                                           't2i_diffusion/pipeline.py'),
+                                        't2i_diffusion.pipeline.TextToImage.make_guidance': ( 'library/pipeline.html#texttoimage.make_guidance',
+                                                                                              't2i_diffusion/pipeline.py'),
                                         't2i_diffusion.pipeline.TextToImage.prompts': ( 'library/pipeline.html#texttoimage.prompts',
                                                                                         't2i_diffusion/pipeline.py'),
                                         't2i_diffusion.pipeline.TextToImage.push_to_hub': ( 'library/pipeline.html#texttoimage.push_to_hub',

@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 
 from .forward_process import NoiseSchedule
-from .guidance import make_guidance
 from .pipeline import TextToImage, sampling_settings
 from .sampling import trailing_timesteps
 from .text_conditioning import TextEmbedding
@@ -55,7 +54,7 @@ class Denoiser:
         low, high = interval or (0, math.inf)
         return replace(
             denoiser,
-            guidance=make_guidance(pipe.schedule, scale, settings["guidance_rescale"], worse_model=pipe.guide),
+            guidance=pipe.make_guidance(scale, settings["guidance_rescale"]),
             guided=(noise_level > low) & (noise_level <= high) | (interval is None),
             negative=pipe.encoder.encode([""]).to(pipe.device))
 

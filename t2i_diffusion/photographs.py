@@ -86,12 +86,13 @@ def orthogonalize(
     num_steps: int = 5,
 ) -> Tensor:  # the same singular vectors, singular values near 1
     "A Newton-Schulz iteration with Muon's coefficients (Jordan et al. 2024)."
-    x = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    x = x / (x.norm() + 1e-7)
+    if matrix.shape[0] > matrix.shape[1]:  # the smaller of both squares costs less
+        return orthogonalize(matrix.T, num_steps).T
+    x = matrix / (matrix.norm() + 1e-7)
     for _ in range(num_steps):
         square = x @ x.T
         x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
-    return x if matrix.shape[0] <= matrix.shape[1] else x.T
+    return x
 
 # %% ../nbs/12_photographs.ipynb #64699336
 class Muon(torch.optim.AdamW):

@@ -358,17 +358,24 @@ class TextToImage:
         negative = negative.expand(len(text))
         return self._decoded(self._sample(text, negative, seeds, batch_size, guidance, settings))
 
+    def make_guidance(self,
+        guidance_scale, # here and below as in `guidance.make_guidance`
+        guidance_rescale: float = 0.0,
+        guidance_interval: tuple = None,
+    ): # a guidance function, for the samplers
+        "How this model is guided: by its worse network, where it brings one, else by itself."
+        from t2i_diffusion.guidance import make_guidance
+        return make_guidance(self.schedule, guidance_scale, guidance_rescale, guidance_interval, self.guide)
+
     def _sample(self, text, negative, seeds, batch_size, guidance, settings, edit=None):
         "Start one sampler a batch, and yield their steps together."
         import torch
 
-        from t2i_diffusion.guidance import make_guidance
         from t2i_diffusion.sampling import SAMPLERS, SampleStep
         network = self.model.config
         settings = dict(settings, prediction_type=self.prediction_type)
         rescale, interval = settings.pop("guidance_rescale"), settings.pop("guidance_interval")
-        recommended = make_guidance(self.schedule, settings["guidance_scale"], rescale, interval, self.guide)
-        settings["guidance"] = guidance or recommended
+        settings["guidance"] = guidance or self.make_guidance(settings["guidance_scale"], rescale, interval)
         sample = SAMPLERS[settings.pop("sampler")]
         if settings["eta"] == 0: # which samplers without fresh noise do not take
             settings.pop("eta")

@@ -264,12 +264,10 @@ def each_its_scale(
 ): # a guidance function
     "Guidance as the checkpoint recommends it, with a scale for each image."
     import torch
-    from t2i_diffusion.guidance import make_guidance
     from t2i_diffusion.pipeline import sampling_settings
     settings = sampling_settings(pipe.config)
     scale = torch.tensor(scales, device=pipe.device).view(-1, 1, 1, 1)
-    rescale, interval = settings["guidance_rescale"], settings["guidance_interval"]
-    return make_guidance(pipe.schedule, scale, rescale, interval, pipe.guide)
+    return pipe.make_guidance(scale, settings["guidance_rescale"], settings["guidance_interval"])
 
 # %% ../nbs/library/worker.ipynb #78d5268e
 @patch
