@@ -6,7 +6,7 @@
 __all__ = ['top_k_accuracy', 'standard_error', 'confusion_matrix', 'class_accuracy', 'ResidualBlock', 'ImageClassifier',
            'augment', 'train_classifier', 'describe', 'ImageNetClassifier', 'frechet_distance', 'kernel_distance',
            'principal_directions', 'inside_balls', 'precision_recall', 'half_sampling', 'compare_sets',
-           'nearest_neighbours', 'thumbnails', 'suspects', 'nearer_to_training']
+           'nearest_neighbours', 'thumbnails', 'near_duplicates', 'nearer_to_training']
 
 # %% ../nbs/13_evaluation.ipynb #61d6eb22
 import math
@@ -316,7 +316,7 @@ def thumbnails(
     "Small versions of images, as vectors: what pixels are compared by."
     return F.adaptive_avg_pool2d(x0.float(), side).flatten(1)
 
-def suspects(
+def near_duplicates(
     generated: Tensor,  # distance of each generated image to its nearest training image, [N]
     held_out: Tensor,  # the same for real images that were not trained on, [M]
     false_alarms: float = 0.01,  # share of held-out images that may look copied

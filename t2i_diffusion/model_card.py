@@ -119,6 +119,8 @@ def card_text(
     where = "latents of an autoencoder" if pipe.autoencoder is not None else "pixels"
     facts = {
         "network": f"`{type(pipe.model).__name__}`, {parameters / 1e6:.2f} million parameters, works on {where}",
+        "guide": pipe.guide and f"{sum(p.numel() for p in pipe.guide.parameters()) / 1e6:.2f} million parameters; "
+                                "answers the negative prompt",
         "images": f"{pipe.image_size}×{pipe.image_size} pixels",
         "text encoder": f"`{config['text_encoder']}`",
         "prediction": f"`{config['prediction_type']}`, {config['schedule'].get('name', '')} schedule",
