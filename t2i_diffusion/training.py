@@ -53,7 +53,7 @@ def loss_weights(
     prediction_type: str = "v_prediction",  # what the network predicts, one of PREDICTION_TYPES
     max_weight: float = 10.0,  # upper bound of the weight on the error of x0
 ) -> Tensor:  # what to multiply the squared error of the prediction by, [B]
-    """Weight the error of the implied x0, whatever the network predicts
+    """Weight the error of the implied x0, whatever the network predicts; v needs signal² + sigma² = 1
     (Salimans & Ho 2022, arXiv:2202.00512, section 4; min_snr: Hang et al. 2023, arXiv:2303.09556)."""
     if weighting == "constant":
         return torch.ones_like(snr)
