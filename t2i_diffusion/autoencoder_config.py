@@ -71,6 +71,9 @@ class AutoencoderTrainConfig:
         check_ranges(self)
         if self.dataset != "shapes" and not self.source:
             raise ValueError(f"dataset {self.dataset} needs a source: a folder, a zip file or a Hub id.")
+        if self.encoder_channels and self.downsampling % 2 ** (len(self.encoder_channels) - 1):
+            raise ValueError(f"downsampling {self.downsampling} is no multiple of what the encoder's "
+                             f"{len(self.encoder_channels)} levels halve: give fewer levels, or another number.")
         if not all(self.network.values()):
             raise ValueError(f"give latent_channels, and channels and blocks of encoder and decoder, for downsampling "
                              f"{self.downsampling}; only {' and '.join(map(str, NETWORKS))} have a default.")
@@ -78,6 +81,9 @@ class AutoencoderTrainConfig:
         from t2i_diffusion.image_data import DATASETS
         if self.dataset not in DATASETS:
             raise ValueError(f"unknown dataset {self.dataset!r}; choose one of {', '.join(DATASETS)}.")
+        if self.equivariance_weight and self.batch_size < 2:
+            raise ValueError("the equivariance loss takes a part of each batch: "
+                             "give batch_size 2 or more, or equivariance_weight 0.")
         multiple = AutoencoderConfig(**self.network).downsampling * (2 if self.equivariance_weight else 1)
         if self.image_size % multiple:
             raise ValueError(f"image_size must be a multiple of {multiple}, got {self.image_size}: "

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from .autoencoder import Autoencoder, AutoencoderConfig, AutoencoderTrainer
 from .autoencoder_config import AutoencoderTrainConfig
-from .checkpoints import save_autoencoder, save_network
+from .checkpoints import file_config, save_autoencoder, save_network
 from .images import image_grid, write_atomically
 from .plotting import loss_figure
 from .training import shuffled_indices
@@ -203,6 +203,8 @@ def train_autoencoder(
             save_autoencoder_checkpoint(run)
         if done % config.sample_every == 0 or done == last:
             save_reconstructions(run)
-    if first < last or not (config.folder / "autoencoder.safetensors").exists():
+    result = config.folder / "autoencoder.safetensors"
+    saved = file_config(result).get("training", {}) if result.exists() else {}
+    if saved.get("steps") != progress["step"]: # none yet, or that of a shorter run
         save_trained(run)
     return config.folder

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['NETWORKS', 'OWN_KEYS', 'A_MODEL', 'AGAIN', 'PRETRAINED', 'DEFAULT_CHECKPOINT', 'DEFAULT_TEXT_ENCODER',
            'TEXT_ENCODER_SHA256', 'network_class', 'make_network', 'network_name', 'weights_id', 'save_network',
-           'file_config', 'load_network', 'save_model', 'save_autoencoder', 'read_config', 'load_model',
+           'file_config', 'load_network', 'save_model', 'save_autoencoder', 'read_config', 'image_size', 'load_model',
            'load_autoencoder', 'load_guide', 'packaged_checkpoints', 'checkpoint_folder', 'hub_folder',
            'text_encoder_folder']
 
@@ -212,6 +212,16 @@ def read_config(
     return config
 
 # %% ../nbs/library/checkpoints.ipynb #98ff494e
+def image_size(
+    config: dict, # of a model, as `read_config` returns it
+) -> int: # pixels
+    "Height and width of a model's images: those that its network works with, or what its latents stand for."
+    size = config["network"]["sample_size"]
+    if "autoencoder" in config:
+        shape = network_class("autoencoder").config_class(**config["autoencoder"]["network"])
+        size *= shape.downsampling
+    return size
+
 def load_model(
     folder, # as `save_model` wrote it
 ): # the network in float32 and evaluation mode, and the rest of its config

@@ -68,7 +68,7 @@ def command(
             except KeyboardInterrupt:
                 print(f"\n{name}: stopped.", file=sys.stderr)
                 sys.exit(130)
-            except (ValueError, OSError, FloatingPointError) as error:
+            except (ValueError, OSError, ArithmeticError) as error:
                 print(f"{name}:", " ".join(str(error).split()), file=sys.stderr)
                 sys.exit(2)
         return run
@@ -164,7 +164,7 @@ def as_frame(x_t, size):
 def t2i_generate(config):
     "Generate images from prompts, and save them."
     start = time.perf_counter()
-    from t2i_diffusion.checkpoints import checkpoint_folder, read_config
+    from t2i_diffusion.checkpoints import checkpoint_folder, image_size, read_config
     from t2i_diffusion.pipeline import (
         TextToImage, number_of_steps, read_edit, sampling_settings, unknown_prompt, writable_folder)
     output = writable_folder(config.output_dir)
@@ -179,7 +179,7 @@ def t2i_generate(config):
         guidance_rescale=config.guidance_rescale, guidance_interval=config.guidance_interval, eta=config.eta)
     image, mask_image = open_image(config.image), open_image(config.mask_image)
     edit = dict(image=image, strength=config.strength, mask_image=mask_image, num_resamples=config.num_resamples)
-    read_edit(**edit, image_size=about["network"].get("sample_size", 64), num_prompts=1) # which knows what cannot work
+    read_edit(**edit, image_size=image_size(about), num_prompts=1) # which knows what cannot work
 
     print(f"Loading the checkpoint {folder.name} and its text encoder ...", flush=True)
     import torch

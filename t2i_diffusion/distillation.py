@@ -244,6 +244,8 @@ class Stage:
         self.saved, self.steps, self.so_far = time.monotonic(), 0, teacher
         if (folder / "config.json").is_file():
             self.so_far = TextToImage.from_pretrained(folder, teacher.device)
+            if "distillation" not in self.so_far.config:
+                raise ValueError(f"{folder} holds a model that distill did not write: give another folder.")
             self.steps = self.so_far.config["distillation"]["steps"]
 
     def student(self):

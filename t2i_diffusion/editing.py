@@ -114,7 +114,7 @@ def slerp(
     w: Tensor | float,  # weights in [0, 1], [...] or a number: 0 is a, 1 is b
 ) -> Tensor:  # [..., D]
     "Along the great circle from a to b, its length changing linearly from |a| to |b| (Shoemake 1985)."
-    w = torch.as_tensor(w, dtype=a.dtype)[..., None]
+    w = torch.as_tensor(w, dtype=a.dtype, device=a.device)[..., None]
     norm_a = a.norm(dim=-1, keepdim=True).clamp(min=1e-12)
     norm_b = b.norm(dim=-1, keepdim=True).clamp(min=1e-12)
     a = a / norm_a

@@ -271,7 +271,7 @@ class Evaluation:
         self.about = dict(
             checkpoint=folder.resolve().name, weights_id=about.get("weights_id"), sampling=self.settings,
             seed=config.seed, classifier=config.classifier or self.default, source=config.source,
-            batch_size=config.batch_size, requests=digest([asdict(r) for r in self.requests]))
+            batch_size=config.batch_size, training_images=config.training_images, requests=digest([asdict(r) for r in self.requests]))
         self.compare_folder()
         self.pipe = TextToImage.from_pretrained(folder, self.device)
         self.classifier.to(self.device)
@@ -434,7 +434,7 @@ def measure_curves(work: Evaluation) -> list[dict]:
     from tqdm.auto import tqdm
     points = curve_points(work)
     paths = [work.folder / "curves" / f"{digest(point, work.config.curve_images)}.json" for point in points]
-    todo = work.share([both for both in zip(paths, points) if not both[0].exists()])
+    todo = [both for both in work.share(list(zip(paths, points))) if not both[0].exists()]
     quiet = not todo or not work.state.is_main_process
     for path, point in tqdm(todo, "curves", unit=" points", disable=quiet):
         write_json(path, measure_point(work, point))

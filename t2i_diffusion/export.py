@@ -79,7 +79,8 @@ def export_onnx(
             expected = module(**inputs).numpy()
         result = session.run(None, {name: tensor.numpy() for name, tensor in inputs.items()})[0]
         if not np.allclose(result, expected, rtol=TOLERANCE, atol=TOLERANCE):
-            raise ArithmeticError(f"{path} differs from torch by {abs(result - expected).max():.1e}.")
+            raise ArithmeticError(f"{path} differs from torch by {abs(result - expected).max():.1e}: "
+                                  "another version of onnxscript or onnxruntime may do better.")
         worst = max(worst, float(abs(result - expected).max()))
     return worst
 
@@ -92,27 +93,35 @@ from pathlib import Path
 import numpy as np
 from onnxruntime import InferenceSession
 
-def sample(prompt, num_images=4, steps=20, guidance_scale=None, seed=0, x_t=None):
+def sample(prompt, num_images=4, steps=None, guidance_scale=None, seed=0, x_t=None):
     folder = Path(__file__).parent
     about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if prompt not in about["prompts"]:
+        raise ValueError(f"{prompt!r} has no embedding in this folder: t2i_export PROMPT adds it.")
+    steps = steps or about["sampling"]["num_inference_steps"]
     tables, network = np.load(folder / "tables.npz"), InferenceSession(folder / "denoiser.onnx")
     scale = about["sampling"]["guidance_scale"] if guidance_scale is None else guidance_scale
     guide = InferenceSession(folder / "guide.onnx") if (folder / "guide.onnx").exists() else network
     rows = [[about["prompts"].index(text)] * num_images for text in (prompt, "")]
     text, empty = ({name: tables[name][row] for name in ("pooled", "tokens", "mask")} for row in rows)
     shape, T = (num_images, *about["shape"]), len(tables["signal"])
-    x_t = np.random.default_rng(seed).standard_normal(shape, np.float32) if x_t is None else x_t
+    random = np.random.default_rng(seed)
+    x_t = random.standard_normal(shape, np.float32) if x_t is None else x_t
     timesteps = [round((steps - i) * T / steps) - 1 for i in range(steps)]
     for t, following in zip(timesteps, [*timesteps[1:], None]):
         signal, sigma, a, b = (tables[name][t] for name in ("signal", "sigma", "a", "b"))
         inputs = dict(x_t=x_t, timesteps=np.full(num_images, t))
-        prompted = network.run(None, inputs | text)[0]
-        unprompted = guide.run(None, inputs | empty)[0]
-        output = unprompted + scale * (prompted - unprompted)
+        output = network.run(None, inputs | text)[0]
+        if scale != 1:
+            unprompted = guide.run(None, inputs | empty)[0]
+            output = unprompted + scale * (output - unprompted)
         x0 = (sigma * output - b * x_t) / (a * sigma - b * signal)
         x0 = x0.clip(-1, 1) if about["sampling"]["clip_sample"] else x0
         if following is not None:
-            x_t = tables["signal"][following] * x0 + tables["sigma"][following] * (x_t - signal * x0) / sigma
+            noise = (x_t - signal * x0) / sigma # DDIM keeps its noise, consistency sampling takes fresh noise
+            if about["sampling"]["sampler"] == "consistency":
+                noise = random.standard_normal(shape, np.float32)
+            x_t = tables["signal"][following] * x0 + tables["sigma"][following] * noise
     decoder = folder / "decoder.onnx"
     return InferenceSession(decoder).run(None, dict(latents=x0))[0] if decoder.exists() else x0
 
@@ -160,7 +169,7 @@ def export_model(
     tables = dict(signal=signal, sigma=sigma, a=a, b=b, pooled=text.pooled, tokens=text.tokens, mask=text.mask)
     tables = {name: table.float().numpy() for name, table in tables.items()}
     tables["mask"] = text.mask.numpy()
-    write_atomically(folder / "tables.npz", lambda file: np.savez_compressed(open(file, "wb"), **tables))
+    write_atomically(folder / "tables.npz", lambda file: np.savez_compressed(file, **tables))
     about = dict(prompts=prompts, shape=shape, sampling=sampling_settings(pipe.config),
                  prediction_type=pipe.prediction_type, training=pipe.config.get("training", {}))
     texts = {"config.json": json.dumps(about, indent=1, ensure_ascii=False) + "\n", "sample.py": EXAMPLE}

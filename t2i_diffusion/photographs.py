@@ -109,7 +109,8 @@ class Muon(torch.optim.AdamW):
         for name, parameter in named_parameters:
             if parameter.ndim == 2 and ("attention." in name or ".mlp." in name):
                 matrices.append(parameter)
-                self.parts.append(3 if ".qkv." in name else 2 if ".kv." in name else 1)
+                stacked = 3 if ".qkv." in name else 2 if ".kv." in name else 1
+                self.parts.append(1 if ".lora_A." in name else stacked)
             else:
                 others.append(parameter)
         self.momentum, self.dtype = momentum, dtype

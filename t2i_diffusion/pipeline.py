@@ -43,6 +43,8 @@ def sampling_settings(
     "How to sample: as asked, else as the checkpoint recommends. Raises `ValueError` for what cannot work."
     defaults = DEFAULTS | {"clip_sample": "autoencoder" not in config} # only pixels lie in [-1, 1]
     settings = defaults | config.get("sampling", {}) | {k: v for k, v in asked.items() if v is not None}
+    if settings["sampler"] != "ddim" and not asked.get("eta"):
+        settings["eta"] = 0.0 # which a checkpoint recommends for ddim alone
     steps, eta = settings["num_inference_steps"], settings["eta"]
     most = config["schedule"].get("num_train_timesteps", 1000)
     if int(steps) != steps or not 1 <= steps <= most:

@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from .checkpoints import DEFAULT_TEXT_ENCODER, checkpoint_folder, file_config, network_class, read_config
+from .checkpoints import (
+    DEFAULT_TEXT_ENCODER, checkpoint_folder, file_config, image_size, network_class, read_config)
 
 # %% ../nbs/library/train_config.ipynb #b9ec4835
 @dataclass
@@ -107,13 +108,11 @@ class TrainConfig:
 
     def adopt(self, base: dict):
         "A LoRA fits one model: take what that is made for from its config."
-        size = base["network"]["sample_size"]
         if "autoencoder" in base:
             self.autoencoder = self.init_from
-            size *= network_class("autoencoder").config_class(**base["autoencoder"]["network"]).downsampling
         top = {name: base[name] for name in ("backbone", "prediction_type", "text_encoder")}
         schedule = {"shift": 1.0, **base["schedule"], "schedule": base["schedule"]["name"]}
-        for name, value in {**base["network"], **schedule, **top, "image_size": size}.items():
+        for name, value in {**base["network"], **schedule, **top, "image_size": image_size(base)}.items():
             if name in vars(self):
                 setattr(self, name, tuple(value) if isinstance(value, list) else value)
 
@@ -146,6 +145,9 @@ class TrainConfig:
         if not self.autoencoder:
             return self.image_size
         path = checkpoint_folder(self.autoencoder) / "autoencoder.safetensors"
+        if not path.is_file():
+            raise ValueError(f"autoencoder: {self.autoencoder} has no autoencoder.safetensors; "
+                             "give a folder that t2i_train --stage autoencoder wrote.")
         autoencoder = network_class("autoencoder").config_class(**file_config(path)["network"])
         return self.image_size // autoencoder.downsampling
 

@@ -6,7 +6,7 @@
 __all__ = ['pick_precision', 'on_cpu', 'shared_text_encoder', 'TrainingRun', 'start_accelerator', 'open_images', 'open_dataset',
            'checkpoints', 'new_checkpoint', 'save_checkpoint', 'load_checkpoint', 'differences', 'model_settings',
            'checkpoint_to_resume', 'usual_prompts', 'save_text_embeddings', 'sample_steps', 'log_images',
-           'save_samples', 'save_results', 'train']
+           'save_samples', 'saved_steps', 'save_results', 'train']
 
 # %% ../nbs/library/training_run.ipynb #5aaffbd5
 import json
@@ -31,7 +31,7 @@ from .class_names import article
 from .image_data import build_latents, make_dataset, names_side
 from .images import image_grid, save_gif, slug, write_atomically
 from .photographs import AlignmentLoss, Muon, PerceptualLoss
-from .lora import add_lora, save_lora
+from .lora import add_lora, read_lora, save_lora
 from .plotting import forward_diffusion_figure, loss_figure
 from .sampling import sample_ddim
 from .text_conditioning import TextEncoder, drop_text
@@ -302,8 +302,9 @@ def load_checkpoint(
 # %% ../nbs/library/training_run.ipynb #3209e752
 def differences(mine: dict, theirs: dict) -> str: # empty where they agree
     "What `theirs` has otherwise, in words."
-    other = [key for key in theirs if json.dumps(mine[key]) != json.dumps(theirs[key])] # tuples are lists there
-    return "; ".join(f"{key} is {mine[key]}, there {theirs[key]}" for key in other)
+    both = [(key, mine.get(key), theirs.get(key)) for key in {**mine, **theirs}]
+    other = [row for row in both if json.dumps(row[1]) != json.dumps(row[2])] # tuples are lists there
+    return "; ".join(f"{key} is {here}, there {there}" for key, here, there in other)
 
 def model_settings(config: TrainConfig) -> dict:
     "What a model is made for: two runs that differ here cannot share weights."
@@ -320,15 +321,19 @@ def checkpoint_to_resume(
         there = read_config(checkpoint_folder(config.init_from), ("schedule",))
         schedule = dict(zero_terminal_snr=False, shift=1.0) | there["schedule"] # as `make_schedule` has it
         theirs = there["network"] | there | dict(schedule={key: schedule[key] for key in config.schedule_settings})
-        other = differences(mine, {key: theirs[key] for key in mine if key in theirs and key != "dropout"})
+        shared = [key for key in mine if key in theirs and key != "dropout"]
+        other = differences({key: mine[key] for key in shared}, {key: theirs[key] for key in shared})
         if other:
             raise ValueError(f"init_from: {config.init_from} holds another kind of model ({other}).")
     found = checkpoints(config)
     if not found:
         return None
     saved = json.loads((found[-1] / "state.json").read_text())["config"]
-    if saved.get("autoencoder") and config.autoencoder: # which may have moved; `check_data` compares the latents
-        saved["autoencoder"] = config.autoencoder
+    if "backbone" not in saved:
+        raise ValueError(f"{config.folder} holds a run of another kind: give this run another name.")
+    for name in ("autoencoder", "init_from"): # may have moved; `check_data` compares the latents
+        if saved.get(name) and getattr(config, name):
+            saved[name] = getattr(config, name)
     saved = TrainConfig(**saved)
     other = differences(mine | {"dataset": config.dataset}, model_settings(saved) | {"dataset": saved.dataset})
     if other:
@@ -401,6 +406,16 @@ def save_samples(
         figure = loss_figure(*zip(*run.progress["losses"]))
         write_atomically(folder / "loss.png", figure.savefig)
 
+def saved_steps(
+    config: TrainConfig,
+) -> int | None: # None: there is no result
+    "How many steps made the result that lies in a run's folder."
+    path = config.folder / ("lora.safetensors" if config.lora_rank else "model.safetensors")
+    if not path.exists():
+        return None
+    read = read_lora if config.lora_rank else file_config
+    return read(path).get("training", {}).get("steps")
+
 def save_results(
     run: TrainingRun,
 ):
@@ -455,8 +470,7 @@ def train(
         if run.is_main and (done % config.sample_every == 0 or done == last):
             save_samples(run)
 
-    result = "lora.safetensors" if config.lora_rank else "model.safetensors"
-    if run.is_main and (first < last or not (config.folder / result).exists()):
+    if run.is_main and saved_steps(config) != progress["step"]: # none yet, or those of a shorter run
         save_results(run)
     run.accelerator.end_training()
     return config.folder
