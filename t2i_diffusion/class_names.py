@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TEMPLATES', 'ClassName', 'descriptions', 'imagenet_classes', 'class_name', 'select_classes', 'article',
-           'class_captions', 'caption_groups']
+           'with_article', 'class_captions', 'caption_groups']
 
 # %% ../nbs/library/class_names.ipynb #2b2e4720
 import csv
@@ -121,6 +121,12 @@ def article(
     vowel = re.match(r"hour|honest|heir|[aeiou]", name, re.I)
     consonant = re.match(r"eu|ew|one\b|u-|uni|uro|usu", name, re.I)
     return "an" if vowel and not consonant else "a"
+
+def with_article(
+    prompt: str, # a name, or a caption
+) -> str:
+    "A name with its article; a caption, which has one, and no words at all stay as they are."
+    return prompt if re.match("an? |two |$", prompt) else f"{article(prompt)} {prompt}"
 
 # %% ../nbs/library/class_names.ipynb #64ae4648
 TEMPLATES = ("a {}", "a photo of a {}", "{}", "a close-up of a {}")

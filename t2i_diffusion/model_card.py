@@ -9,13 +9,12 @@ __all__ = ['MOST', 'IMAGENET_TERMS', 'LICENSES', 'gallery_prompts', 'gallery', '
 # %% ../nbs/library/model_card.ipynb #31c4d7b6
 import io
 import json
-import re
 import shutil
 import textwrap
 from pathlib import Path
 
 from .checkpoints import network_name, weights_id
-from .class_names import article
+from .class_names import with_article
 from .plotting import show_images
 
 # %% ../nbs/library/model_card.ipynb #5083c523
@@ -25,8 +24,7 @@ def gallery_prompts(
     names: list, # what a model was trained on: names of classes, or captions
 ) -> list: # of prompts, at most `MOST`
     "Names with their article, captions as they are."
-    names = names[:MOST] or [""]
-    return [name if re.match("an? |two |$", name) else f"{article(name)} {name}" for name in names]
+    return [with_article(name) for name in names[:MOST] or [""]]
 
 def gallery(
     pipe, # a `TextToImage`

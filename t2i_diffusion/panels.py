@@ -381,8 +381,6 @@ class ComparePanel(W.VBox):
         parts = [part for part in parts if part]
         if not 2 <= len(parts) <= self.MOST:
             raise ValueError(f"To compare, give from 2 to {self.MOST} values, got {len(parts)}.")
-        if key == "prompt":
-            settings = settings | dict(prompt="")
         self.runs = [settings | self._read(key, part) for part in parts]
         columns = 4 if len(parts) in (4, 7, 8) else min(len(parts), 3)
         self.multiples.begin(parts, "Make {} the main run", columns)
@@ -393,6 +391,8 @@ class ComparePanel(W.VBox):
         if key == "prompt":
             return dict(prompt=part)
         if key == "fast":
+            if part not in ("teacher", "student"):
+                raise ValueError(f"There is no model {part!r} here: use teacher, student.")
             recommended = self.facts["fast" if part == "student" else "sampling"]
             names = ("num_inference_steps", "guidance_scale", "sampler")
             return dict(fast=part == "student") | {name: recommended[name] for name in names}

@@ -12,7 +12,6 @@ __all__ = ['pick_precision', 'on_cpu', 'shared_text_encoder', 'TrainingRun', 'st
 import json
 import math
 import os
-import re
 import shutil
 import time
 from contextlib import contextmanager, nullcontext
@@ -27,7 +26,7 @@ from torch import Tensor
 
 from .checkpoints import (
     checkpoint_folder, file_config, load_autoencoder, load_model, make_network, read_config, save_model, save_network)
-from .class_names import article
+from .class_names import with_article
 from .image_data import build_latents, make_dataset, names_side
 from .images import image_grid, save_gif, slug, write_atomically
 from .photographs import AlignmentLoss, Muon, PerceptualLoss
@@ -348,7 +347,7 @@ def usual_prompts(
     "What a user is most likely to type: nothing, the name, the name with its article, a photo of it."
     usual = [""]
     for prompt in prompts:
-        noun = prompt if re.match("an? ", prompt) else f"{article(prompt)} {prompt}"
+        noun = with_article(prompt)
         usual += [prompt, noun, f"a photo of {noun}"]
     return list(dict.fromkeys(usual))
 

@@ -12,7 +12,6 @@ import copy
 import io
 import json
 import os
-import re
 import tempfile
 import threading
 import time
@@ -26,6 +25,7 @@ from fastcore.basics import patch
 
 from .frames import Frame, as_grid, evenly, group_pieces, latent_colours
 from .frames import to_frame, to_png, word_maps
+from .class_names import with_article
 from .images import save_gif, slug
 
 # %% ../nbs/library/worker.ipynb #a96db34b
@@ -65,7 +65,7 @@ class Worker:
             checkpoint=self.checkpoint,
             loras=[name for name in self.pipes if name],
             prompts=self.pipe.prompts,
-            ideas=[_with_article(prompt) for prompt in self.pipe.prompts],
+            ideas=[with_article(prompt) for prompt in self.pipe.prompts],
             sampling=sampling,
             samplers=suitable_samplers(sampling["sampler"]),
             schedules=list(SCHEDULES),
@@ -136,11 +136,6 @@ def latent_shape(model) -> tuple: # (channels, height, width)
     "The shape of what a latent model works with."
     config = model.config
     return (config.in_channels, config.sample_size, config.sample_size)
-
-def _with_article(prompt):
-    "A prompt to click on: class names get their article, captions stay as they are."
-    from t2i_diffusion.class_names import article
-    return prompt if re.match("an? ", prompt) else f"{article(prompt)} {prompt}"
 
 def lora_name(
     path, # of a LoRA file
