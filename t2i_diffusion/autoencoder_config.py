@@ -75,8 +75,8 @@ class AutoencoderTrainConfig:
             raise ValueError(f"downsampling {self.downsampling} is no multiple of what the encoder's "
                              f"{len(self.encoder_channels)} levels halve: give fewer levels, or another number.")
         if not all(self.network.values()):
-            raise ValueError(f"give latent_channels, and channels and blocks of encoder and decoder, for downsampling "
-                             f"{self.downsampling}; only {' and '.join(map(str, NETWORKS))} have a default.")
+            raise ValueError("give latent_channels, and channels and blocks of encoder and decoder, for "
+                             f"downsampling {self.downsampling}; only {' and '.join(map(str, NETWORKS))} have a default.")
         from t2i_diffusion.autoencoder import AutoencoderConfig
         from t2i_diffusion.image_data import DATASETS
         if self.dataset not in DATASETS:
@@ -107,7 +107,8 @@ class AutoencoderTrainConfig:
     @property
     def loss_weights(self) -> dict:
         "What `AutoencoderTrainer` multiplies each loss by."
-        return {name.removesuffix("_weight"): value for name, value in vars(self).items() if name.endswith("_weight")}
+        weights = {name: value for name, value in vars(self).items() if name.endswith("_weight")}
+        return {name.removesuffix("_weight"): value for name, value in weights.items()}
 
 NETWORKS = { # downsampling: what suits it
     4: dict(latent_channels=8, encoder_channels=(48, 96), encoder_blocks=(1, 2),
@@ -132,7 +133,8 @@ def check_ranges(config: AutoencoderTrainConfig):
         if not (value >= 0 and math.isfinite(value)):
             raise ValueError(f"{name}_weight must be zero or positive, got {value}.")
     if not any((config.l1_weight, config.perceptual_weight)):
-        raise ValueError("without l1_weight and perceptual_weight nothing asks for the original image: give one of them.")
+        raise ValueError("without l1_weight and perceptual_weight nothing asks for the original image: "
+                         "give one of them.")
     if not (config.learning_rate > 0 and math.isfinite(config.learning_rate)):
         raise ValueError(f"learning_rate must be positive, got {config.learning_rate}.")
     if config.mixed_precision not in ("auto", "no", "bf16"):

@@ -40,8 +40,9 @@ class AutoencoderRun:
         torch.manual_seed(config.seed)
         network = Autoencoder(AutoencoderConfig(**config.network))
         self.trainer = AutoencoderTrainer(
-            network.to(self.device, memory_format=torch.channels_last), config.num_train_steps, config.loss_weights,
-            config.adversarial_start, config.learning_rate, config.warmup_steps, config.ema_decay, pick_precision(config))
+            network.to(self.device, memory_format=torch.channels_last), config.num_train_steps,
+            config.loss_weights, config.adversarial_start, config.learning_rate, config.warmup_steps,
+            config.ema_decay, pick_precision(config))
         if self.checkpoint:
             self.progress = load_autoencoder_checkpoint(self.checkpoint, self.trainer)
         else:
@@ -78,8 +79,8 @@ class AutoencoderRun:
         if wrong:
             last = (checkpoints(self.config) or ["none"])[-1]
             raise FloatingPointError(
-                f"the loss {wrong[0]} is not finite ({losses[wrong[0]]}) at step {step + 1}; the last good checkpoint is "
-                f"{last}. Lower learning_rate ({self.config.learning_rate}) and start the same command again.")
+                f"the loss {wrong[0]} is not finite ({losses[wrong[0]]}) at step {step + 1}; "
+                f"the last good checkpoint is {last}. Lower learning_rate ({self.config.learning_rate}) and start the same command again.")
         return losses
 
     def images(self, count: int) -> Tensor:
@@ -165,7 +166,8 @@ def save_reconstructions(
         write_atomically(folder / name, grid.save)
     if rows:
         names = [name for name in rows[0] if name != "step"] # the discriminator joins later
-        figure = loss_figure([row["step"] for row in rows], {name: [row[name] for row in rows] for name in names}, 0.8)
+        losses = {name: [row[name] for row in rows] for name in names}
+        figure = loss_figure([row["step"] for row in rows], losses, smoothing=0.8)
         write_atomically(folder / "loss.png", figure.savefig)
 
 def save_trained(

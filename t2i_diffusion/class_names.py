@@ -63,7 +63,8 @@ def imagenet_classes() -> dict[str, ClassName]: # wnid -> ClassName, in ImageNet
     concepts = {}
     for wnid, row in rows.items():
         names = list(dict.fromkeys([row["name"], *row["synonyms"].split(", ")]))
-        concepts[wnid] = ClassName(wnid, names, descriptions(row["definition"]), captions=captions.get(wnid, []))
+        described = descriptions(row["definition"])
+        concepts[wnid] = ClassName(wnid, names, described, captions=captions.get(wnid, []))
 
     def climb(wnid): # from a concept to the most general one
         return [concepts[wnid], *climb(rows[wnid]["parent"])] if wnid else []

@@ -282,6 +282,7 @@ def t2i_export(config):
     if config.output_dir is None:
         folder = folder / f"onnx_{checkpoint.name}"
     from t2i_diffusion.export import export_model
-    for name, difference in export_model(TextToImage.from_pretrained(checkpoint), folder, config.prompts).items():
+    pipe = TextToImage.from_pretrained(checkpoint)
+    for name, difference in export_model(pipe, folder, config.prompts).items():
         print(f"{folder / name} differs from torch by at most {difference:.1e}.")
     print(f"To sample from it: python {folder / 'sample.py'} PROMPT")

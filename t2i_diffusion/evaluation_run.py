@@ -267,7 +267,8 @@ class Evaluation:
         self.about = dict(
             checkpoint=folder.resolve().name, weights_id=about.get("weights_id"), sampling=self.settings,
             seed=config.seed, classifier=config.classifier or self.default, source=config.source,
-            batch_size=config.batch_size, training_images=config.training_images, requests=digest([asdict(r) for r in self.requests]))
+            batch_size=config.batch_size, training_images=config.training_images,
+            requests=digest([asdict(request) for request in self.requests]))
         self.compare_folder()
         self.pipe = TextToImage.from_pretrained(folder, self.device)
         self.classifier.to(self.device)
@@ -550,7 +551,8 @@ def summary_lines(results: dict) -> list[str]:
     "The results in words."
     s = results["sampling"]
     lines = [f"{results['checkpoint']}: {results['images']:,} images, {s['sampler']}, "
-             f"{s['num_inference_steps']} steps, guidance {s['guidance_scale']:g}; named by {results['classifier']}"]
+             f"{s['num_inference_steps']} steps, guidance {s['guidance_scale']:g}; "
+             f"named by {results['classifier']}"]
     for kind, a in results["accuracy"].items():
         top1 = f"{a['top1']:.1%} ± {a['standard_error']:.1%}, top-5 {a['top5']:.1%}"
         lines.append(f"prompt accuracy, {kind.replace('_', ' ')}: {top1}; "

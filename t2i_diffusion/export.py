@@ -56,7 +56,7 @@ def export_onnx(
     output: str, # the name of the result
     other: dict, # further inputs, of other sizes, to compare with
 ) -> float: # the largest difference to torch
-    "Write a module as ONNX and compare it with torch. Raises `ArithmeticError` if they differ, `ValueError` without onnx."
+    "Write a module as ONNX and compare it with torch. `ArithmeticError` if they differ, `ValueError` without onnx."
     try:
         import onnxruntime
         import onnxscript
@@ -162,10 +162,12 @@ def export_model(
     if pipe.autoencoder is not None:
         latents = [dict(latents=inputs(batch, 1, batch)["x_t"]) for batch in (2, 3)]
         found["decoder.onnx"] = export_onnx(
-            folder / "decoder.onnx", Decoder(pipe.autoencoder), latents[0], dict(latents=images), "images", latents[1])
+            folder / "decoder.onnx", Decoder(pipe.autoencoder), latents[0], dict(latents=images),
+            "images", latents[1])
 
     signal, sigma = (table.double() for table in (pipe.schedule.signal, pipe.schedule.sigma))
-    a, b = (torch.as_tensor(x).expand(len(signal)) for x in PREDICTION_TYPES[pipe.prediction_type](signal, sigma))
+    a, b = PREDICTION_TYPES[pipe.prediction_type](signal, sigma)
+    a, b = (torch.as_tensor(x).expand(len(signal)) for x in (a, b))
     tables = dict(signal=signal, sigma=sigma, a=a, b=b, pooled=text.pooled, tokens=text.tokens, mask=text.mask)
     tables = {name: table.float().numpy() for name, table in tables.items()}
     tables["mask"] = text.mask.numpy()

@@ -353,7 +353,8 @@ def names_side(
     captions: list[str],
 ) -> Tensor: # booleans, one for each
     "Which captions say left or right, so that the mirror image is not what they describe."
-    return torch.tensor([re.search(r"\b(left|right)\b", caption, re.IGNORECASE) is not None for caption in captions])
+    side = re.compile(r"\b(left|right)\b", re.IGNORECASE)
+    return torch.tensor([side.search(caption) is not None for caption in captions])
 
 class LatentDataset:
     "The latents of an `ImageDataset`, with its captions."

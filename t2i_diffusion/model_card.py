@@ -49,14 +49,15 @@ def read_evaluation(
     folder, # as `t2i_evaluate` wrote it
     network, # of the model that the card is about
 ) -> dict: # what results.json says
-    "The results of an evaluation. Raises `FileNotFoundError` or `ValueError` if they are not those of this network."
+    "The results of an evaluation. `FileNotFoundError` or `ValueError` if they are not those of this network."
     import torch
     path = Path(folder) / "results.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: an evaluation is a folder that t2i_evaluate wrote.")
     results = json.loads(path.read_text(encoding="utf-8"))
     weights = network.state_dict()
-    saved = {weights_id({k: v.to(dtype) for k, v in weights.items()}) for dtype in (torch.float32, torch.float16, torch.bfloat16)}
+    dtypes = (torch.float32, torch.float16, torch.bfloat16) # of the file, which may have rounded
+    saved = {weights_id({k: v.to(dtype) for k, v in weights.items()}) for dtype in dtypes}
     if results.get("weights_id") not in saved:
         raise ValueError(f"{path} measured other weights ({results.get('checkpoint')}): evaluate this model first.")
     return results
@@ -67,18 +68,23 @@ def figures(
     "The numbers of an evaluation, those that the Hub shows."
     rows = []
     for kind, found in results.get("accuracy", {}).items():
-        rows.append((f"prompt accuracy, {kind.replace('_', ' ')}", "accuracy", found["top1"], found["standard_error"]))
+        name = f"prompt accuracy, {kind.replace('_', ' ')}"
+        rows.append((name, "accuracy", found["top1"], found["standard_error"]))
     names = dict(frechet="Fréchet distance", kid="KID", precision="precision", recall="recall")
     for key, name in names.items():
         if key in results.get("sets", {}).get("generated", {}):
             rows.append((name, key, *results["sets"]["generated"][key]))
-    for key, name, kind in (("inception_fid", "Inception FID", "fid"), ("clip_score", "CLIP score", "clip_score")):
-        if key in results:
-            rows.append((name, kind, results[key]["value"], None))
+    if "inception_fid" in results:
+        rows.append(("Inception FID", "fid", results["inception_fid"]["value"], None))
+    if "clip_score" in results:
+        rows.append(("CLIP score", "clip_score", results["clip_score"]["value"], None))
     return rows
 
 # %% ../nbs/library/model_card.ipynb #1de5962a
-IMAGENET_TERMS = dict(license="other", license_name="imagenet-terms-of-access", license_link="https://www.image-net.org/download.php")
+IMAGENET_TERMS = dict(
+    license="other",
+    license_name="imagenet-terms-of-access",
+    license_link="https://www.image-net.org/download.php")
 LICENSES = { # data set -> the card's licence fields
     "shapes": dict(license="apache-2.0"), # images that this package makes
     "imagenet": IMAGENET_TERMS, # non-commercial research and education
@@ -115,16 +121,18 @@ def card_text(
     config, training = pipe.config, pipe.config.get("training", {})
     parameters = sum(p.numel() for p in pipe.model.parameters())
     where = "latents of an autoencoder" if pipe.autoencoder is not None else "pixels"
+    guide = pipe.guide and sum(p.numel() for p in pipe.guide.parameters())
+    about_training = [
+        f"{name.replace('_', ' ')} {value:,}" if isinstance(value, int) else f"{name} {value}"
+        for name, value in training.items() if isinstance(value, (int, str))]
     facts = {
         "network": f"`{type(pipe.model).__name__}`, {parameters / 1e6:.2f} million parameters, works on {where}",
-        "guide": pipe.guide and f"{sum(p.numel() for p in pipe.guide.parameters()) / 1e6:.2f} million parameters; "
-                                "answers the negative prompt",
+        "guide": guide and f"{guide / 1e6:.2f} million parameters; answers the negative prompt",
         "images": f"{pipe.image_size}×{pipe.image_size} pixels",
         "text encoder": f"`{config['text_encoder']}`",
         "prediction": f"`{config['prediction_type']}`, {config['schedule'].get('name', '')} schedule",
         "sampling": ", ".join(f"{k} {settings[k]}" for k in ("sampler", "num_inference_steps", "guidance_scale")),
-        "training": ", ".join(f"{name.replace('_', ' ')} {value:,}" if isinstance(value, int) else f"{name} {value}"
-                              for name, value in training.items() if isinstance(value, (int, str))),
+        "training": ", ".join(about_training),
     }
     lines = [
         f"# {repo_id.split('/')[-1]}", "",
@@ -137,7 +145,8 @@ def card_text(
     if pipe.prompts:
         lines += [f"**Trained to generate** {', '.join(pipe.prompts)}.", ""]
     if results:
-        lines += ["## How good is it?", "", f"Measured by `t2i_evaluate` on {results['images']:,} generated images.", "",
+        lines += ["## How good is it?", "",
+                  f"Measured by `t2i_evaluate` on {results['images']:,} generated images.", "",
                   "| | |", "| :--- | ---: |"]
         for name, _, value, error in figures(results):
             lines.append(f"| {name} | {value:.3g}{f' ± {error:.2g}' if error is not None else ''} |")

@@ -319,7 +319,8 @@ def checkpoint_to_resume(
     if config.init_from:
         there = read_config(checkpoint_folder(config.init_from), ("schedule",))
         schedule = dict(zero_terminal_snr=False, shift=1.0) | there["schedule"] # as `make_schedule` has it
-        theirs = there["network"] | there | dict(schedule={key: schedule[key] for key in config.schedule_settings})
+        schedule = {key: schedule[key] for key in config.schedule_settings}
+        theirs = there["network"] | there | dict(schedule=schedule)
         shared = [key for key in mine if key in theirs and key != "dropout"]
         other = differences({key: mine[key] for key in shared}, {key: theirs[key] for key in shared})
         if other:
@@ -334,7 +335,8 @@ def checkpoint_to_resume(
         if saved.get(name) and getattr(config, name):
             saved[name] = getattr(config, name)
     saved = TrainConfig(**saved)
-    other = differences(mine | {"dataset": config.dataset}, model_settings(saved) | {"dataset": saved.dataset})
+    theirs = model_settings(saved) | {"dataset": saved.dataset}
+    other = differences(mine | {"dataset": config.dataset}, theirs)
     if other:
         raise ValueError(f"{found[-1]} is a checkpoint of another kind of run ({other}): "
                          "give this run another name, or remove that folder.")
