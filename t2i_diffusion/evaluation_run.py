@@ -205,7 +205,7 @@ def single_shapes(
     "Images with one shape each."
     dataset = ShapesDataset(image_size, seed=seed)
     indices = torch.arange(3 * count)
-    captions = dataset.batch(indices)[1]
+    captions = dataset.caption_ids(indices)
     single = captions < dataset.num_single
     labels = torch.tensor([classes.index(dataset.captions[i]) for i in captions[single]])
     return LabelledImages(dataset, indices[single][:count], labels[:count])

@@ -236,18 +236,29 @@ class ShapesDataset:
         x0 = torch.lerp(plain(background), plain(colour), first)
         return torch.lerp(x0, plain(colour2), second)
 
+    def random_numbers(self, indices) -> Tensor:  # [B, 6]
+        "Two for the caption of an image, four for what the caption leaves open."
+        return hashed_uniform(torch.as_tensor(indices), self.seed, 6)
+
+    def caption_ids(
+        self,
+        indices: Tensor,  # integers in 0 … len-1, [B]
+    ) -> Tensor:  # [B]
+        "The captions of these images. Half of them have one shape, although few captions do."
+        kind, which = self.random_numbers(indices)[:, :2].unbind(1)
+        num_pairs = len(self.captions) - self.num_single
+        single = (which * self.num_single).long()
+        pair = self.num_single + (which * num_pairs).long().clamp(max=num_pairs - 1)
+        return torch.where(kind < 0.5, single, pair)
+
     def batch(
         self,
         indices: Tensor,  # integers in 0 … len-1, [B]
         generator: torch.Generator | None = None,  # not needed here: each image has one caption
     ) -> tuple[Tensor, Tensor]:  # x0 [B, 3, H, W] in [-1, 1], caption_ids [B]
-        "The images of these indices. Half of them have one shape, although few captions do."
-        u = hashed_uniform(torch.as_tensor(indices), self.seed, 6)
-        num_pairs = len(self.captions) - self.num_single
-        single = (u[:, 1] * self.num_single).long()
-        pair = self.num_single + (u[:, 1] * num_pairs).long().clamp(max=num_pairs - 1)
-        caption_ids = torch.where(u[:, 0] < 0.5, single, pair)
-        return self.render(caption_ids, u[:, 2:]), caption_ids
+        "The images of these indices, and the caption of each."
+        caption_ids = self.caption_ids(indices)
+        return self.render(caption_ids, self.random_numbers(indices)[:, 2:]), caption_ids
 
     def __getitem__(self, i) -> tuple[Image.Image, str]:
         "Image `i` and its caption."
