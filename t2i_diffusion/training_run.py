@@ -365,17 +365,15 @@ def sample_steps(
     run: TrainingRun,
     prompts: list[str],
     seed: int = 0, # image i starts from noise of seed + i
-) -> list: # of `SampleStep`
-    "Images of the averaged weights; `x_t` and `x0` as images, too."
+) -> list: # of `SampleStep`, not decoded
+    "How the averaged weights generate an image for each prompt."
     network = run.network.config
     shape = (len(prompts), network.in_channels, network.sample_size, network.sample_size)
     generators = [torch.Generator().manual_seed(seed + i) for i in range(len(prompts))]
-    steps = sample_ddim(
+    return list(sample_ddim(
         run.ema.model, run.schedule, run.encoder.encode(prompts), shape, run.config.num_inference_steps,
         run.config.guidance_scale, run.encoder.encode([""]), prediction_type=run.config.prediction_type,
-        generator=generators)
-    with torch.no_grad():
-        return [replace(step, x_t=run.decode(step.x_t), x0=run.decode(step.x0)) for step in steps]
+        generator=generators))
 
 def log_images(
     run: TrainingRun,
@@ -398,7 +396,7 @@ def save_samples(
     folder, size = run.config.folder, run.config.image_size
     (folder / "samples").mkdir(exist_ok=True)
     prompts = list(run.config.prompts or run.dataset.classes[:10])
-    x0 = sample_steps(run, prompts * 4)[-1].x0
+    x0 = run.decode(sample_steps(run, prompts * 4)[-1].x0)
     grid = image_grid(x0, nrow=len(prompts), scale=max(1, 64 // size))
     for name in (f"samples/step_{run.progress['step']:07d}.png", "samples.png"):
         write_atomically(folder / name, grid.save)
@@ -433,10 +431,10 @@ def save_results(
     figure = forward_diffusion_figure(x0, run.schedule, decode=run.decode)
     write_atomically(folder / "forward_diffusion.png", figure.savefig)
     for prompt in config.show or (config.prompts or run.dataset.classes)[:2]:
-        steps = sample_steps(run, [prompt] * 4)
-        frames = [image_grid(torch.cat([step.x_t, step.x0]), nrow=4, scale=2) for step in steps]
+        steps = [run.decode(torch.cat([step.x_t, step.x0])) for step in sample_steps(run, [prompt] * 4)]
+        frames = [image_grid(both, nrow=4, scale=2) for both in steps]
         save_gif(folder / f"class_{slug(prompt)}_generation.gif", frames)
-        final = image_grid(steps[-1].x0, nrow=2, scale=4)
+        final = image_grid(steps[-1][4:], nrow=2, scale=4)
         write_atomically(folder / f"final_class_{slug(prompt)}.png", final.save)
 
 # %% ../nbs/library/training_run.ipynb #673cc546
