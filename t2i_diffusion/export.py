@@ -99,6 +99,7 @@ def sample(prompt, num_images=4, steps=None, guidance_scale=None, seed=0, x_t=No
     if prompt not in about["prompts"]:
         raise ValueError(f"{prompt!r} has no embedding in this folder: t2i_export PROMPT adds it.")
     steps = steps or about["sampling"]["num_inference_steps"]
+    low, high = about["sampling"]["guidance_interval"] or (-1, np.inf) # noise levels between which to guide
     tables, network = np.load(folder / "tables.npz"), InferenceSession(folder / "denoiser.onnx")
     scale = about["sampling"]["guidance_scale"] if guidance_scale is None else guidance_scale
     guide = InferenceSession(folder / "guide.onnx") if (folder / "guide.onnx").exists() else network
@@ -112,7 +113,8 @@ def sample(prompt, num_images=4, steps=None, guidance_scale=None, seed=0, x_t=No
         signal, sigma, a, b = (tables[name][t] for name in ("signal", "sigma", "a", "b"))
         inputs = dict(x_t=x_t, timesteps=np.full(num_images, t))
         output = network.run(None, inputs | text)[0]
-        if scale != 1:
+        level = sigma / signal if signal > 0 else np.inf
+        if scale != 1 and low < level <= high:
             unprompted = guide.run(None, inputs | empty)[0]
             output = unprompted + scale * (output - unprompted)
         x0 = (sigma * output - b * x_t) / (a * sigma - b * signal)

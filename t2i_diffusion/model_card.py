@@ -121,6 +121,7 @@ def card_text(
     config, training = pipe.config, pipe.config.get("training", {})
     parameters = sum(p.numel() for p in pipe.model.parameters())
     where = "latents of an autoencoder" if pipe.autoencoder is not None else "pixels"
+    shown = ("sampler", "num_inference_steps", "guidance_scale", "guidance_interval")
     guide = pipe.guide and sum(p.numel() for p in pipe.guide.parameters())
     about_training = [
         f"{name.replace('_', ' ')} {value:,}" if isinstance(value, int) else f"{name} {value}"
@@ -131,7 +132,7 @@ def card_text(
         "images": f"{pipe.image_size}×{pipe.image_size} pixels",
         "text encoder": f"`{config['text_encoder']}`",
         "prediction": f"`{config['prediction_type']}`, {config['schedule'].get('name', '')} schedule",
-        "sampling": ", ".join(f"{k} {settings[k]}" for k in ("sampler", "num_inference_steps", "guidance_scale")),
+        "sampling": ", ".join(f"{name} {settings[name]}" for name in shown if settings.get(name) is not None),
         "training": ", ".join(about_training),
     }
     lines = [
