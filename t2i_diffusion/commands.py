@@ -43,8 +43,11 @@ def parse(
             raise cause from None
     paragraphs = re.split(r"^╭.*$|^[│ ]*[─-]{10,}.*$", box.getvalue(), flags=re.MULTILINE) # title, message, help
     message = " ".join(paragraphs[1].replace("│", " ").split())
+    pair = re.match(r"Error parsing (\S+): .*FLOAT FLOAT", message)
     number = re.match(r"Error parsing (\S+): .*?\b(?:int|float)\b.*?('[^']*')", message, re.IGNORECASE)
-    if number:
+    if pair:
+        message = f"{pair[1]} takes two numbers, as in {pair[1]} 0.3 5."
+    elif number:
         message = "{} takes a number, got {}.".format(*number.groups())
     raise ValueError(message)
 
