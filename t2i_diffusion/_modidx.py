@@ -962,6 +962,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/t2i_diffusion', 'doc_host'
                                                                                     't2i_diffusion/shapes.py'),
                                       't2i_diffusion.shapes.ShapesDataset.caption_ids': ( 'shapes.html#shapesdataset.caption_ids',
                                                                                           't2i_diffusion/shapes.py'),
+                                      't2i_diffusion.shapes.ShapesDataset.chosen_captions': ( 'shapes.html#shapesdataset.chosen_captions',
+                                                                                              't2i_diffusion/shapes.py'),
                                       't2i_diffusion.shapes.ShapesDataset.fingerprint': ( 'shapes.html#shapesdataset.fingerprint',
                                                                                           't2i_diffusion/shapes.py'),
                                       't2i_diffusion.shapes.ShapesDataset.layout': ( 'shapes.html#shapesdataset.layout',

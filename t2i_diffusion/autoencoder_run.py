@@ -20,11 +20,12 @@ from torch import Tensor
 
 from .autoencoder import Autoencoder, AutoencoderConfig, AutoencoderTrainer
 from .autoencoder_config import AutoencoderTrainConfig
-from .checkpoints import file_config, save_autoencoder, save_network
+from .checkpoints import save_autoencoder, save_network
 from .images import image_grid, write_atomically
 from .plotting import loss_figure
 from .training import shuffled_indices
-from .training_run import checkpoints, differences, new_checkpoint, on_cpu, open_images, pick_precision
+from .training_run import (
+    checkpoints, differences, new_checkpoint, on_cpu, open_images, pick_precision, saved_steps)
 
 # %% ../nbs/library/autoencoder_run.ipynb #ac301181
 class AutoencoderRun:
@@ -80,7 +81,8 @@ class AutoencoderRun:
             last = (checkpoints(self.config) or ["none"])[-1]
             raise FloatingPointError(
                 f"the loss {wrong[0]} is not finite ({losses[wrong[0]]}) at step {step + 1}; "
-                f"the last good checkpoint is {last}. Lower learning_rate ({self.config.learning_rate}) and start the same command again.")
+                f"the last good checkpoint is {last}. Lower learning_rate ({self.config.learning_rate}) "
+                "and start the same command again.")
         return losses
 
     def images(self, count: int) -> Tensor:
@@ -205,8 +207,6 @@ def train_autoencoder(
             save_autoencoder_checkpoint(run)
         if done % config.sample_every == 0 or done == last:
             save_reconstructions(run)
-    result = config.folder / "autoencoder.safetensors"
-    saved = file_config(result).get("training", {}) if result.exists() else {}
-    if saved.get("steps") != progress["step"]: # none yet, or that of a shorter run
+    if saved_steps(config.folder / "autoencoder.safetensors") != progress["step"]: # none yet, or that of a shorter run
         save_trained(run)
     return config.folder

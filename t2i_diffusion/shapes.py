@@ -244,8 +244,12 @@ class ShapesDataset:
         self,
         indices: Tensor,  # integers in 0 … len-1, [B]
     ) -> Tensor:  # [B]
-        "The captions of these images. Half of them have one shape, although few captions do."
-        kind, which = self.random_numbers(indices)[:, :2].unbind(1)
+        "The captions of these images."
+        return self.chosen_captions(self.random_numbers(indices))
+
+    def chosen_captions(self, u: Tensor) -> Tensor:  # [B, 6] -> [B]
+        "Half of the images have one shape, although few captions do."
+        kind, which = u[:, :2].unbind(1)
         num_pairs = len(self.captions) - self.num_single
         single = (which * self.num_single).long()
         pair = self.num_single + (which * num_pairs).long().clamp(max=num_pairs - 1)
@@ -257,8 +261,9 @@ class ShapesDataset:
         generator: torch.Generator | None = None,  # not needed here: each image has one caption
     ) -> tuple[Tensor, Tensor]:  # x0 [B, 3, H, W] in [-1, 1], caption_ids [B]
         "The images of these indices, and the caption of each."
-        caption_ids = self.caption_ids(indices)
-        return self.render(caption_ids, self.random_numbers(indices)[:, 2:]), caption_ids
+        u = self.random_numbers(indices)
+        caption_ids = self.chosen_captions(u)
+        return self.render(caption_ids, u[:, 2:]), caption_ids
 
     def __getitem__(self, i) -> tuple[Image.Image, str]:
         "Image `i` and its caption."

@@ -406,13 +406,12 @@ def save_samples(
         write_atomically(folder / "loss.png", figure.savefig)
 
 def saved_steps(
-    config: TrainConfig,
-) -> int | None: # None: there is no result
+    path: Path, # of a run's result
+) -> int | None: # None: there is none
     "How many steps made the result that lies in a run's folder."
-    path = config.folder / ("lora.safetensors" if config.lora_rank else "model.safetensors")
     if not path.exists():
         return None
-    read = read_lora if config.lora_rank else file_config
+    read = read_lora if path.name == "lora.safetensors" else file_config
     return read(path).get("training", {}).get("steps")
 
 def save_results(
@@ -469,7 +468,8 @@ def train(
         if run.is_main and (done % config.sample_every == 0 or done == last):
             save_samples(run)
 
-    if run.is_main and saved_steps(config) != progress["step"]: # none yet, or those of a shorter run
+    result = config.folder / ("lora.safetensors" if config.lora_rank else "model.safetensors")
+    if run.is_main and saved_steps(result) != progress["step"]: # none yet, or those of a shorter run
         save_results(run)
     run.accelerator.end_training()
     return config.folder
