@@ -183,8 +183,10 @@ class PerceptualFeatures(nn.Module):
     "What a network trained on ImageNet sees: features after four blocks, of unit length at each position."
     def __init__(self,
         name: str = "lite0",  # "lite0" is for training, "lite1" for judging what was trained
+        scale: int = 1,  # images are enlarged so many times first, to the size of things the network knows
     ):
         super().__init__()
+        self.scale = scale
         network = imagenet_network(name)
         self.blocks = FEATURE_BLOCKS[name]
         self.stem = nn.Sequential(network._conv_stem, nn.ReLU6())
@@ -193,7 +195,9 @@ class PerceptualFeatures(nn.Module):
 
     def forward(self,
         x0: Tensor,  # images [B, 3, H, W] in [-1, 1]
-    ) -> list[Tensor]:  # four of [B, C_i, H_i, W_i], from half the side to a sixteenth
+    ) -> list[Tensor]:  # four of [B, C_i, H_i, W_i], from half the (enlarged) side to a sixteenth
+        if self.scale > 1:
+            x0 = F.interpolate(x0, scale_factor=self.scale, mode="bicubic")
         x, features = self.stem(x0), []
         for i, block in enumerate(self.network):
             x = block(x)
@@ -283,6 +287,7 @@ class AutoencoderTrainer:
         mixed_precision: str = "no",  # or "bf16"
         discriminator_width: int = 32,  # channels of its first layer
         discriminator_learning_rate: float = 3e-4,
+        perceptual_scale: int = 1,  # images are enlarged so many times before their features are compared
     ):
         self.weights = LOSS_WEIGHTS | (weights or {})
         self.num_steps = num_steps
@@ -295,7 +300,8 @@ class AutoencoderTrainer:
         self.ema = EMA(autoencoder, ema_decay)
         discriminator = PatchDiscriminator(discriminator_width)
         self.discriminator = discriminator.to(self.device, memory_format=torch.channels_last)
-        self.features = PerceptualFeatures().to(self.device) if self.weights["perceptual"] else None
+        features = PerceptualFeatures(scale=perceptual_scale) if self.weights["perceptual"] else None
+        self.features = None if features is None else features.to(self.device)
         self.optimizer = torch.optim.AdamW(autoencoder.parameters(), betas=(0.9, 0.99), weight_decay=0.01)
         self.discriminator_optimizer = torch.optim.AdamW(
             self.discriminator.parameters(), lr=discriminator_learning_rate, betas=(0.5, 0.99),

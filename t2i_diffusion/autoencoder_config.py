@@ -30,6 +30,8 @@ class AutoencoderTrainConfig:
     cache_dir: str = "" # Where decoded images are kept. By default, the platform's cache folder.
     random_flip: bool = True # Mirror half of the images.
 
+    init_from: str = "" # Go on from this autoencoder, whose network it keeps: a folder, or a model's name.
+    freeze_encoder: bool = False # Train the decoder alone, so that latents, and models of them, stay valid.
     downsampling: int = 4 # How many times smaller the side of a latent is: 4 or 8 (or any, with channels of your own).
     latent_channels: int = 0 # Channels of a latent. By default, 8 at a quarter of the side, 16 at an eighth.
     encoder_channels: tuple[int, ...] = () # Channels of each level, finest first.
@@ -39,6 +41,7 @@ class AutoencoderTrainConfig:
 
     l1_weight: float = 1.0 # Weight of the absolute difference of pixels.
     perceptual_weight: float = 0.5 # Weight of the difference of EfficientNet-Lite0's features.
+    perceptual_scale: int = 1 # Enlarge images so many times before these features are compared.
     kl_weight: float = 0.001 # Weight of the KL divergence from the standard normal.
     equivariance_weight: float = 0.25 # Weight of the error at half size, decoded from a latent of half size.
     adversarial_weight: float = 0.05 # Weight of what the discriminator says.
@@ -81,6 +84,8 @@ class AutoencoderTrainConfig:
         from t2i_diffusion.image_data import DATASETS
         if self.dataset not in DATASETS:
             raise ValueError(f"unknown dataset {self.dataset!r}; choose one of {', '.join(DATASETS)}.")
+        if self.freeze_encoder and not self.init_from:
+            raise ValueError("freeze_encoder keeps an encoder that is trained already: give it by init_from.")
         if self.equivariance_weight and self.batch_size < 2:
             raise ValueError("the equivariance loss takes a part of each batch: "
                              "give batch_size 2 or more, or equivariance_weight 0.")
@@ -118,7 +123,7 @@ NETWORKS = { # downsampling: what suits it
 }
 
 # %% ../nbs/library/autoencoder_config.ipynb #326de7b1
-POSITIVE = ("num_train_steps", "batch_size", "image_size", "downsampling", "warmup_steps",
+POSITIVE = ("num_train_steps", "batch_size", "image_size", "downsampling", "perceptual_scale", "warmup_steps",
             "sample_every", "checkpoint_every", "keep_checkpoints")
 
 def check_ranges(config: AutoencoderTrainConfig):

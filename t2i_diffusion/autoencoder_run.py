@@ -20,7 +20,7 @@ from torch import Tensor
 
 from .autoencoder import Autoencoder, AutoencoderConfig, AutoencoderTrainer
 from .autoencoder_config import AutoencoderTrainConfig
-from .checkpoints import save_autoencoder, save_network
+from .checkpoints import checkpoint_folder, load_autoencoder, save_autoencoder, save_network
 from .images import image_grid, write_atomically
 from .plotting import loss_figure
 from .training import shuffled_indices
@@ -39,11 +39,11 @@ class AutoencoderRun:
         self.device = torch.device("cpu") if config.cpu or gpu is None else gpu
         self.dataset = open_images(config)
         torch.manual_seed(config.seed)
-        network = Autoencoder(AutoencoderConfig(**config.network))
+        network = self.first_network().to(self.device, memory_format=torch.channels_last)
         self.trainer = AutoencoderTrainer(
-            network.to(self.device, memory_format=torch.channels_last), config.num_train_steps,
+            network, config.num_train_steps,
             config.loss_weights, config.adversarial_start, config.learning_rate, config.warmup_steps,
-            config.ema_decay, pick_precision(config))
+            config.ema_decay, pick_precision(config), perceptual_scale=config.perceptual_scale)
         if self.checkpoint:
             self.progress = load_autoencoder_checkpoint(self.checkpoint, self.trainer)
         else:
@@ -54,11 +54,27 @@ class AutoencoderRun:
                              "now: give this run another name, or remove that folder.")
         config.folder.mkdir(parents=True, exist_ok=True)
 
+    def first_network(self) -> Autoencoder:
+        "With fresh weights, or with those of `init_from`."
+        config = self.config
+        if not config.init_from:
+            return Autoencoder(AutoencoderConfig(**config.network))
+        network = load_autoencoder(checkpoint_folder(config.init_from))
+        if network is None:
+            raise ValueError(f"init_from: {config.init_from} is a model of pixels, without an autoencoder.")
+        multiple = network.downsampling * (2 if config.equivariance_weight else 1)
+        if config.image_size % multiple:
+            raise ValueError(f"init_from: the autoencoder of {config.init_from} needs an image_size that is a "
+                             f"multiple of {multiple}, got {config.image_size}.")
+        network.encoder.requires_grad_(not config.freeze_encoder)
+        return network
+
     @property
     def info(self) -> dict:
         "How the autoencoder was trained: goes into config.json."
         config, progress = self.config, self.progress
-        return dict(image_size=config.image_size, training=dict(
+        before = dict(init_from=config.init_from) if config.init_from else {}
+        return dict(image_size=config.image_size, training=before | dict(
             dataset=config.dataset, steps=progress["step"], images_seen=progress["images_seen"],
             seconds=round(progress["seconds"]), loss_weights=config.loss_weights))
 
@@ -70,8 +86,9 @@ class AutoencoderRun:
         x0, _ = self.dataset.batch(indices, generator)
         flip = (torch.rand(len(x0), generator=generator) < 0.5) & config.random_flip
         x0 = torch.where(flip[:, None, None, None], x0.flip(-1), x0)
-        side = config.image_size // config.downsampling
-        return x0, torch.randn(len(x0), config.latent_channels, side, side, generator=generator)
+        autoencoder = self.trainer.autoencoder
+        side, channels = config.image_size // autoencoder.downsampling, autoencoder.config.latent_channels
+        return x0, torch.randn(len(x0), channels, side, side, generator=generator)
 
     def step(self, step: int) -> dict: # name -> loss
         "One step of both optimizers. Raises `FloatingPointError` where a loss is not finite."
@@ -133,7 +150,9 @@ def load_autoencoder_checkpoint(
 
 def autoencoder_settings(config: AutoencoderTrainConfig) -> dict:
     "What a run is made for: two runs that differ here cannot share checkpoints."
-    return config.network | config.loss_weights | dict(dataset=config.dataset)
+    return config.network | config.loss_weights | dict(
+        dataset=config.dataset, init_from=config.init_from, freeze_encoder=config.freeze_encoder,
+        perceptual_scale=config.perceptual_scale)
 
 def autoencoder_to_resume(
     config: AutoencoderTrainConfig,
@@ -176,9 +195,10 @@ def save_trained(
     run: AutoencoderRun,
     count: int = 2048, # images that the latents' mean and standard deviation are measured on
 ):
-    "The averaged autoencoder, scaled, as a folder that `load_autoencoder` reads."
+    "The averaged autoencoder, its latents scaled, as a folder that `load_autoencoder` reads."
     autoencoder = run.trainer.ema.model
-    autoencoder.measure_latents(part.to(run.device) for part in run.images(count).split(64))
+    if not run.config.freeze_encoder: # whose latents are scaled already
+        autoencoder.measure_latents(part.to(run.device) for part in run.images(count).split(64))
     save_autoencoder(run.config.folder, autoencoder, dtype=torch.float16, **run.info)
 
 # %% ../nbs/library/autoencoder_run.ipynb #98ae0e75
