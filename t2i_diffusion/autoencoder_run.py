@@ -37,9 +37,9 @@ class AutoencoderRun:
         self.checkpoint = autoencoder_to_resume(config)
         gpu = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         self.device = torch.device("cpu") if config.cpu or gpu is None else gpu
-        self.dataset = open_images(config)
         torch.manual_seed(config.seed)
         network = self.first_network().to(self.device, memory_format=torch.channels_last)
+        self.dataset = open_images(config)
         self.trainer = AutoencoderTrainer(
             network, config.num_train_steps,
             config.loss_weights, config.adversarial_start, config.learning_rate, config.warmup_steps,
