@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['CLASSIFIERS', 'PARAPHRASES', 'GUIDANCE_SCALES', 'STEP_COUNTS', 'NAMES', 'CURVES', 'write_tensors', 'save_classifier',
            'load_classifier', 'columns_of', 'paraphrases', 'Request', 'class_requests', 'shape_requests',
-           'LabelledImages', 'even_in_class', 'mixed', 'spread_out', 'single_shapes', 'digest', 'inception_metrics',
-           'generate', 'Evaluation', 'generate_missing', 'describe_real', 'curve_points', 'load_run_checkpoint',
-           'measure_point', 'measure_curves', 'accuracy_of', 'accuracies', 'real_half', 'distances', 'sets', 'copies',
-           'attributes', 'inception', 'summary_lines', 'curve_figure', 'draw_curve', 'draw_tiles', 'draw_classes',
-           'draw_pairs', 'page_figure', 'evaluate', 'run_evaluation']
+           'LabelledImages', 'Reconstructions', 'even_in_class', 'mixed', 'spread_out', 'single_shapes', 'digest',
+           'inception_metrics', 'generate', 'Evaluation', 'generate_missing', 'describe_real', 'curve_points',
+           'load_run_checkpoint', 'measure_point', 'measure_curves', 'accuracy_of', 'accuracies', 'real_half',
+           'distances', 'sets', 'copies', 'attributes', 'inception', 'summary_lines', 'curve_figure', 'draw_curve',
+           'draw_tiles', 'draw_classes', 'draw_pairs', 'page_figure', 'evaluate', 'run_evaluation']
 
 # %% ../nbs/library/evaluation_run.ipynb #de8cf4c9
 import hashlib
@@ -176,6 +176,19 @@ class LabelledImages:
     def images(self, positions) -> Tensor:  # [B, 3, H, W] in [-1, 1]
         return self.dataset.batch(self.indices[positions], torch.Generator().manual_seed(0))[0]
 
+class Reconstructions(LabelledImages):
+    "The same images, through a model's autoencoder: what it costs to work in latents."
+    def __init__(
+        self,
+        real: LabelledImages,
+        pipe: TextToImage,  # with an autoencoder
+    ):
+        super().__init__(real.dataset, real.indices, real.labels)
+        self.pipe = pipe
+
+    def images(self, positions) -> Tensor:  # [B, 3, H, W] in [-1, 1]
+        return self.pipe.decode(self.pipe.encode(super().images(positions))).clamp(-1, 1).float().cpu()
+
 def even_in_class(
     labels: Tensor,  # [N]
 ) -> Tensor:  # True for positions 0, 2, 4, … within each class, [N]
@@ -315,7 +328,7 @@ class Evaluation:
 
     def open_real_images(self):
         "Validation and training images, where they can be had."
-        self.validation = self.training = None
+        self.validation = self.training = self.reconstructed = None
         size, config = self.pipe.image_size, self.config
         if self.dataset == "shapes":
             self.validation = single_shapes(size, self.classes, 1, 2 * len(self.plain) + len(self.classes))
@@ -327,6 +340,8 @@ class Evaluation:
                 both = [make_dataset(*where, split, config.cache_dir or None) for split in ("val", "train")]
             self.validation, training = (LabelledImages(d, torch.arange(len(d)), d.labels) for d in both)
             self.training = training[spread_out(config.training_images, len(training))]
+            if self.pipe.autoencoder is not None:
+                self.reconstructed = Reconstructions(self.validation, self.pipe)
 
     def share(self, items: list) -> list:
         "This process's part of some work."
@@ -370,9 +385,9 @@ def generate_missing(work: Evaluation):
             bar.update(len(part))
 
 def describe_real(work: Evaluation):
-    "Describe the validation and training images once."
+    "Describe the validation and training images once, and for a model of latents the reconstructions."
     from tqdm.auto import tqdm
-    for name in ("validation", "training"):
+    for name in ("validation", "training", "reconstructed"):
         real, path = getattr(work, name), work.folder / f"{name}.safetensors"
         if real is None or path.exists() or not work.state.is_main_process:
             continue
@@ -473,13 +488,13 @@ def accuracies(work: Evaluation) -> dict:
         results["real_accuracy"] = dict(images=len(truth), top1=top1, top5=top5)
     return results
 
-def real_half(work: Evaluation, key: str, even: bool) -> Tensor | None:
+def real_half(work: Evaluation, key: str, even: bool, name: str = "validation") -> Tensor | None:
     "Features or logits of the validation images that choose (even) or report (odd), in mixed order."
     if work.validation is None:
         return None
     half = even_in_class(work.validation.labels)
     rows = (half if even else ~half).nonzero().flatten()
-    return load_file(work.folder / "validation.safetensors")[key][mixed(rows)]
+    return load_file(work.folder / f"{name}.safetensors")[key][mixed(rows)]
 
 def distances(work: Evaluation, generated: Tensor, real: Tensor | None) -> dict:
     "The metrics and the count on each side; Fréchet in 64 principal components of training images."
@@ -491,13 +506,18 @@ def distances(work: Evaluation, generated: Tensor, real: Tensor | None) -> dict:
     return found | dict(count=n)
 
 def sets(work: Evaluation) -> dict:
-    "Generated images against the half that reports, and the floor: the half that chooses against it."
+    """Generated images against the half that reports; the floor: the half that chooses against it; and that
+    half reconstructed, where the model works in latents."""
     if work.validation is None:
         return {}
     report, choose = real_half(work, "features", False), real_half(work, "features", True)
     generated = distances(work, work.read("features")[work.plain], report)
     n = generated.get("count", 0)
-    return dict(generated=generated, floor=distances(work, choose[:n], report[:n]))
+    found = dict(generated=generated, floor=distances(work, choose[:n], report[:n]))
+    if work.reconstructed is not None:
+        decoded = real_half(work, "features", True, "reconstructed")
+        found["reconstructed"] = distances(work, decoded[:n], report[:n])
+    return found
 
 def copies(work: Evaluation) -> dict:
     "How often the nearest real image is a training image: for generated images, and for held-out real ones."
