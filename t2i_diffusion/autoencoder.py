@@ -300,8 +300,9 @@ class AutoencoderTrainer:
         self.ema = EMA(autoencoder, ema_decay)
         discriminator = PatchDiscriminator(discriminator_width)
         self.discriminator = discriminator.to(self.device, memory_format=torch.channels_last)
-        features = PerceptualFeatures(scale=perceptual_scale) if self.weights["perceptual"] else None
-        self.features = None if features is None else features.to(self.device)
+        self.features = None
+        if self.weights["perceptual"]:
+            self.features = PerceptualFeatures(scale=perceptual_scale).to(self.device)
         self.optimizer = torch.optim.AdamW(autoencoder.parameters(), betas=(0.9, 0.99), weight_decay=0.01)
         self.discriminator_optimizer = torch.optim.AdamW(
             self.discriminator.parameters(), lr=discriminator_learning_rate, betas=(0.5, 0.99),

@@ -89,7 +89,11 @@ class AutoencoderTrainConfig:
         if self.equivariance_weight and self.batch_size < 2:
             raise ValueError("the equivariance loss takes a part of each batch: "
                              "give batch_size 2 or more, or equivariance_weight 0.")
-        multiple = AutoencoderConfig(**self.network).downsampling * (2 if self.equivariance_weight else 1)
+        self.check_image_size(AutoencoderConfig(**self.network).downsampling)
+
+    def check_image_size(self, downsampling: int):
+        "Raise `ValueError` if an autoencoder with this downsampling does not fit the images."
+        multiple = downsampling * (2 if self.equivariance_weight else 1)
         if self.image_size % multiple:
             raise ValueError(f"image_size must be a multiple of {multiple}, got {self.image_size}: "
                              "a latent has whole positions, also at half size.")

@@ -62,10 +62,7 @@ class AutoencoderRun:
         network = load_autoencoder(checkpoint_folder(config.init_from))
         if network is None:
             raise ValueError(f"init_from: {config.init_from} is a model of pixels, without an autoencoder.")
-        multiple = network.downsampling * (2 if config.equivariance_weight else 1)
-        if config.image_size % multiple:
-            raise ValueError(f"init_from: the autoencoder of {config.init_from} needs an image_size that is a "
-                             f"multiple of {multiple}, got {config.image_size}.")
+        config.check_image_size(network.downsampling)
         network.encoder.requires_grad_(not config.freeze_encoder)
         return network
 

@@ -341,7 +341,9 @@ class Evaluation:
             self.validation, training = (LabelledImages(d, torch.arange(len(d)), d.labels) for d in both)
             self.training = training[spread_out(config.training_images, len(training))]
             if self.pipe.autoencoder is not None:
-                self.reconstructed = Reconstructions(self.validation, self.pipe)
+                even = even_in_class(self.validation.labels)  # the half that chooses, as `real_half` has it
+                half = self.validation[mixed(even.nonzero().flatten())]
+                self.reconstructed = Reconstructions(half, self.pipe)
 
     def share(self, items: list) -> list:
         "This process's part of some work."
@@ -488,13 +490,13 @@ def accuracies(work: Evaluation) -> dict:
         results["real_accuracy"] = dict(images=len(truth), top1=top1, top5=top5)
     return results
 
-def real_half(work: Evaluation, key: str, even: bool, name: str = "validation") -> Tensor | None:
+def real_half(work: Evaluation, key: str, even: bool) -> Tensor | None:
     "Features or logits of the validation images that choose (even) or report (odd), in mixed order."
     if work.validation is None:
         return None
     half = even_in_class(work.validation.labels)
     rows = (half if even else ~half).nonzero().flatten()
-    return load_file(work.folder / f"{name}.safetensors")[key][mixed(rows)]
+    return load_file(work.folder / "validation.safetensors")[key][mixed(rows)]
 
 def distances(work: Evaluation, generated: Tensor, real: Tensor | None) -> dict:
     "The metrics and the count on each side; Fréchet in 64 principal components of training images."
@@ -515,7 +517,7 @@ def sets(work: Evaluation) -> dict:
     n = generated.get("count", 0)
     found = dict(generated=generated, floor=distances(work, choose[:n], report[:n]))
     if work.reconstructed is not None:
-        decoded = real_half(work, "features", True, "reconstructed")
+        decoded = load_file(work.folder / "reconstructed.safetensors")["features"]
         found["reconstructed"] = distances(work, decoded[:n], report[:n])
     return found
 
