@@ -25,7 +25,8 @@ from .images import image_grid, write_atomically
 from .plotting import loss_figure
 from .training import shuffled_indices
 from .training_run import (
-    checkpoints, differences, new_checkpoint, on_cpu, open_images, pick_precision, saved_steps)
+    checkpoints, differences, load_optimizer_tensors, new_checkpoint, on_cpu, open_images, optimizer_tensors,
+    pick_precision, saved_steps)
 
 # %% ../nbs/library/autoencoder_run.ipynb #ac301181
 class AutoencoderRun:
@@ -109,8 +110,8 @@ def _training_state(trainer):
     "Discriminator and optimizers as one flat dict of tensors."
     state = {f"discriminator/{name}": tensor for name, tensor in trainer.discriminator.state_dict().items()}
     for kind in ("optimizer", "discriminator_optimizer"):
-        for index, values in getattr(trainer, kind).state_dict()["state"].items():
-            state |= {f"{kind}/{index}.{name}": value for name, value in values.items()}
+        tensors = optimizer_tensors(getattr(trainer, kind))
+        state |= {f"{kind}/{name}": tensor for name, tensor in tensors.items()}
     return {name: tensor.contiguous() for name, tensor in state.items()}
 
 def save_autoencoder_checkpoint(
@@ -135,12 +136,8 @@ def load_autoencoder_checkpoint(
         kind, key = name.split("/")
         states.setdefault(kind, {})[key] = value
     trainer.discriminator.load_state_dict(states.pop("discriminator"))
-    for kind, values in states.items():
-        optimizer, state = getattr(trainer, kind), {}
-        for key, value in values.items():
-            index, name = key.split(".")
-            state.setdefault(int(index), {})[name] = value
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    for kind, tensors in states.items():
+        load_optimizer_tensors(getattr(trainer, kind), tensors)
     progress = json.loads((folder / "state.json").read_text())
     progress.pop("config")
     return progress

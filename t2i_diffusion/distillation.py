@@ -237,11 +237,16 @@ def distill(
 class Stage:
     "One stage of `distill`: where it stopped, and what it saves on the way."
     def __init__(self, teacher, folder, sampling, minutes, callback):
-        self.teacher, self.folder, self.minutes, self.callback = teacher, folder, minutes, callback
+        self.teacher = teacher
+        self.folder = folder
+        self.minutes = minutes
+        self.callback = callback
         recommended = teacher.config.get("sampling", {})
         kept = {name: value for name, value in recommended.items() if not name.startswith("guidance")}
         self.sampling = kept | {"guidance_scale": 1.0} | sampling
-        self.saved, self.steps, self.so_far = time.monotonic(), 0, teacher
+        self.saved = time.monotonic()
+        self.steps = 0
+        self.so_far = teacher
         if (folder / "config.json").is_file():
             self.so_far = TextToImage.from_pretrained(folder, teacher.device)
             if "distillation" not in self.so_far.config:

@@ -52,7 +52,7 @@ class NoiseSchedule:
         return schedule
 
     def __repr__(self):
-        signal, sigma = ([round(table[i].item(), 4) for i in (0, -1)] for table in (self.signal, self.sigma))
+        signal, sigma = ([f"{table[i].item():.4g}" for i in (0, -1)] for table in (self.signal, self.sigma))
         return (f"NoiseSchedule({self.num_train_timesteps} timesteps, signal {signal[0]} to {signal[1]}, "
                 f"sigma {sigma[0]} to {sigma[1]})")
 

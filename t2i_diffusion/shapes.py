@@ -4,9 +4,8 @@
 
 # %% auto #0
 __all__ = ['COLOURS', 'BLACK', 'SHAPES', 'SIZES', 'RELATIONS', 'HELD_OUT', 'PALETTE', 'AREA', 'RADIUS', 'MEDIUM', 'SPACING',
-           'JITTER', 'SIDES', 'NOTHING', 'Scene', 'all_scenes', 'shape_coverage', 'hashed_uniform', 'ShapesDataset',
-           'colour_cores', 'soft_masks', 'FoundShape', 'fit_shape', 'find_shapes', 'compare', 'check_caption',
-           'attributes_right']
+           'JITTER', 'SIDES', 'NOTHING', 'Scene', 'all_scenes', 'shape_coverage', 'ShapesDataset', 'colour_cores',
+           'soft_masks', 'FoundShape', 'fit_shape', 'find_shapes', 'compare', 'check_caption', 'attributes_right']
 
 # %% ../nbs/06_shapes.ipynb #68c1a02e
 import hashlib
@@ -23,6 +22,7 @@ from PIL import Image, ImageColor
 from torch import Tensor
 
 from .images import from_pil, to_pil
+from .random_numbers import hashed_uniform
 
 # %% ../nbs/06_shapes.ipynb #dc7ca0e5
 COLOURS = dict(
@@ -114,28 +114,6 @@ def shape_coverage(
     distance = torch.where(shape == 0, circle, torch.where(shape == 1, square, triangle))
     return (0.5 - distance).clamp(0, 1)
 
-# %% ../nbs/06_shapes.ipynb #092b1e45
-def hashed_uniform(
-    index: Tensor,  # integers, [B]
-    seed: int,  # another seed, other numbers
-    n: int,  # how many numbers for each index
-) -> Tensor:  # float32 in [0, 1), [B, n]
-    "Random numbers that depend on (seed, index, column) alone: splitmix64 (Steele et al. 2014)."
-
-    def signed(k):  # torch cannot multiply unsigned, but signed integers wrap to the same bits
-        k = k % 2**64
-        return k - 2**64 if k >= 2**63 else k
-
-    def shifted(z, k):  # to the right, filled with zeros
-        return (z >> k) & ((1 << (64 - k)) - 1)
-
-    counter = index.long()[:, None] * n + torch.arange(n) + 1
-    z = counter * signed(0x9E3779B97F4A7C15) + signed(seed * 0xD1342543DE82EF95)
-    z = (z ^ shifted(z, 30)) * signed(0xBF58476D1CE4E5B9)
-    z = (z ^ shifted(z, 27)) * signed(0x94D049BB133111EB)
-    z = z ^ shifted(z, 31)
-    return shifted(z, 40).float() / 2**24
-
 # %% ../nbs/06_shapes.ipynb #e38fb49d
 # All lengths are in pixels of a 32×32 image and scale with image_size.
 RADIUS = dict(  # of small and large shapes: from, to
@@ -179,6 +157,7 @@ class ShapesDataset:
         self.split = split
         self.seed = seed
         self.length = length
+        self.jitter = JITTER
         self.scenes = [s for s in all_scenes().values() if s.held_out == (split == "held_out")]
         self.captions = [scene.caption for scene in self.scenes]
         self.num_single = sum(scene.relation is None for scene in self.scenes)  # these come first
@@ -209,7 +188,7 @@ class ShapesDataset:
         low, high = torch.stack([first, second], dim=1).unbind(-1)
         radius = torch.lerp(low, high, u[:, :2])
 
-        offset = JITTER * (2 * u[:, None, 2:] - 1)
+        offset = self.jitter * (2 * u[:, None, 2:] - 1)
         side = SIDES[relation]  # a shape alone has relation -1: the last row
         centre = 16 + offset + SPACING * torch.stack([side, -side], dim=1)
         return radius, centre

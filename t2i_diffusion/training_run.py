@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['pick_precision', 'on_cpu', 'shared_text_encoder', 'TrainingRun', 'start_accelerator', 'open_images', 'open_dataset',
-           'checkpoints', 'new_checkpoint', 'save_checkpoint', 'load_checkpoint', 'differences', 'model_settings',
-           'checkpoint_to_resume', 'usual_prompts', 'save_text_embeddings', 'sample_steps', 'log_images',
-           'save_samples', 'saved_steps', 'save_results', 'train']
+           'checkpoints', 'new_checkpoint', 'optimizer_tensors', 'load_optimizer_tensors', 'save_checkpoint',
+           'load_checkpoint', 'differences', 'model_settings', 'checkpoint_to_resume', 'usual_prompts',
+           'save_text_embeddings', 'sample_steps', 'log_images', 'save_samples', 'saved_steps', 'save_results', 'train']
 
 # %% ../nbs/library/training_run.ipynb #5aaffbd5
 import json
@@ -33,7 +33,7 @@ from .photographs import AlignmentLoss, Muon, PerceptualLoss
 from .lora import add_lora, read_lora, save_lora
 from .plotting import forward_diffusion_figure, loss_figure
 from .sampling import sample_ddim
-from .text_conditioning import TextEncoder, drop_text
+from .text_conditioning import TextEncoder, drop_text, save_embeddings
 from .train_config import TrainConfig
 from .training import EMA, TIMESTEP_SAMPLERS, diffusion_loss, learning_rate, shuffled_indices
 
@@ -264,6 +264,27 @@ def new_checkpoint(
     for old in checkpoints(config)[:-config.keep_checkpoints]:
         shutil.rmtree(old)
 
+def optimizer_tensors(optimizer) -> dict[str, Tensor]:
+    "What an optimizer remembers, as a flat dict that safetensors can write."
+    tensors = {}
+    for index, moments in optimizer.state_dict()["state"].items():
+        for name, value in moments.items():
+            tensors[f"{index}.{name}"] = value.contiguous()
+    return tensors
+
+def load_optimizer_tensors(
+    optimizer, # filled in place
+    tensors: dict[str, Tensor], # as `optimizer_tensors` made it
+):
+    "Give an optimizer its memory back."
+    state = {}
+    for key, value in tensors.items():
+        index, name = key.split(".")
+        if value.ndim == 4: # laid out in memory as the weights are: the fused AdamW relies on it
+            value = value.contiguous(memory_format=torch.channels_last)
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
 def save_checkpoint(
     run: TrainingRun,
 ):
@@ -271,11 +292,8 @@ def save_checkpoint(
     with new_checkpoint(run.config, run.progress["step"]) as folder:
         save_network(folder / "model.safetensors", run.network, **run.info)
         save_network(folder / "ema.safetensors", run.ema.model, **run.info)
-        state = {"random_state": torch.get_rng_state()}
-        for index, moments in run.optimizer.state_dict()["state"].items():
-            for name, value in moments.items():
-                state[f"{index}.{name}"] = value.contiguous()
-        save_file(state, folder / "optimizer.safetensors")
+        random_state = {"random_state": torch.get_rng_state()}
+        save_file(random_state | optimizer_tensors(run.optimizer), folder / "optimizer.safetensors")
         (folder / "state.json").write_text(json.dumps({"config": asdict(run.config), **run.progress}))
 
 def load_checkpoint(
@@ -287,13 +305,7 @@ def load_checkpoint(
     ema.model.load_state_dict(load_file(folder / "ema.safetensors"))
     saved = load_file(folder / "optimizer.safetensors")
     torch.set_rng_state(saved.pop("random_state"))
-    state = {}
-    for key, value in saved.items():
-        index, name = key.split(".")
-        if value.ndim == 4: # laid out in memory as the weights are: the fused AdamW relies on it
-            value = value.contiguous(memory_format=torch.channels_last)
-        state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    load_optimizer_tensors(optimizer, saved)
     progress = json.loads((folder / "state.json").read_text())
     progress.pop("config")
     return progress
@@ -359,7 +371,7 @@ def save_text_embeddings(
     prompts: list[str], # what the model was trained on
 ):
     "Write text_embeddings.safetensors: the embeddings of the usual prompts."
-    encoder.save_cache(Path(folder) / "text_embeddings.safetensors", usual_prompts(prompts))
+    save_embeddings(Path(folder) / "text_embeddings.safetensors", encoder, usual_prompts(prompts))
 
 def sample_steps(
     run: TrainingRun,
