@@ -89,7 +89,8 @@ class AutoencoderTrainConfig:
         if self.equivariance_weight and self.batch_size < 2:
             raise ValueError("the equivariance loss takes a part of each batch: "
                              "give batch_size 2 or more, or equivariance_weight 0.")
-        self.check_image_size(AutoencoderConfig(**self.network).downsampling)
+        if not self.init_from: # which brings its own network
+            self.check_image_size(AutoencoderConfig(**self.network).downsampling)
 
     def check_image_size(self, downsampling: int):
         "Raise `ValueError` if an autoencoder with this downsampling does not fit the images."

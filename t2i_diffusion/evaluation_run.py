@@ -5,14 +5,13 @@
 # %% auto #0
 __all__ = ['CLASSIFIERS', 'PARAPHRASES', 'GUIDANCE_SCALES', 'STEP_COUNTS', 'NAMES', 'CURVES', 'write_tensors', 'save_classifier',
            'load_classifier', 'columns_of', 'paraphrases', 'Request', 'class_requests', 'shape_requests',
-           'LabelledImages', 'Reconstructions', 'even_in_class', 'mixed', 'spread_out', 'single_shapes', 'digest',
+           'LabelledImages', 'Reconstructions', 'even_in_class', 'mixed', 'spread_out', 'single_shapes',
            'inception_metrics', 'generate', 'Evaluation', 'generate_missing', 'describe_real', 'curve_points',
            'load_run_checkpoint', 'measure_point', 'measure_curves', 'accuracy_of', 'accuracies', 'real_half',
            'distances', 'sets', 'copies', 'attributes', 'inception', 'summary_lines', 'curve_figure', 'draw_curve',
            'draw_tiles', 'draw_classes', 'draw_pairs', 'page_figure', 'evaluate', 'run_evaluation']
 
 # %% ../nbs/library/evaluation_run.ipynb #de8cf4c9
-import hashlib
 import json
 import math
 import time
@@ -27,7 +26,7 @@ from torch import Tensor
 from .checkpoints import checkpoint_folder, load_network, read_config
 from .class_names import imagenet_classes
 from .evaluation_config import EvaluationConfig
-from .images import from_uint8, image_grid, to_uint8, write_atomically, write_json
+from .images import from_uint8, image_grid, make_digest, to_uint8, write_atomically, write_json
 from .metrics import (
     ImageClassifier, ImageNetClassifier, class_accuracy, compare_sets, describe, nearer_to_training,
     nearest_neighbours, principal_directions, standard_error, thumbnails, top_k_accuracy)
@@ -224,9 +223,6 @@ def single_shapes(
     return LabelledImages(dataset, indices[single][:count], labels[:count])
 
 # %% ../nbs/library/evaluation_run.ipynb #95a4ba19
-def digest(*parts) -> str:
-    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
-
 def inception_metrics(device: str = "cpu"):  # two metrics of torchmetrics
     "Inception FID and CLIP score. Raises `OSError` where torchmetrics or the weights are missing."
     try:
@@ -281,7 +277,7 @@ class Evaluation:
             checkpoint=folder.resolve().name, weights_id=about.get("weights_id"), sampling=self.settings,
             seed=config.seed, classifier=config.classifier or self.default, source=config.source,
             batch_size=config.batch_size, training_images=config.training_images,
-            requests=digest([asdict(request) for request in self.requests]))
+            requests=make_digest([asdict(request) for request in self.requests]))
         self.compare_folder()
         self.pipe = TextToImage.from_pretrained(folder, self.device)
         self.classifier.to(self.device)
@@ -447,7 +443,7 @@ def measure_curves(work: Evaluation) -> list[dict]:
     "The points of all curves, as measured now or before."
     from tqdm.auto import tqdm
     points = curve_points(work)
-    paths = [work.folder / "curves" / f"{digest(point, work.config.curve_images)}.json" for point in points]
+    paths = [work.folder / "curves" / f"{make_digest(point, work.config.curve_images)}.json" for point in points]
     todo = [both for both in work.share(list(zip(paths, points))) if not both[0].exists()]
     quiet = not todo or not work.state.is_main_process
     for path, point in tqdm(todo, "curves", unit=" points", disable=quiet):

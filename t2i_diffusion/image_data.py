@@ -32,7 +32,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from .class_names import ClassName, caption_groups, class_name, imagenet_classes, select_classes
-from .images import from_uint8
+from .images import from_uint8, make_digest
 from .shapes import ShapesDataset
 
 # %% ../nbs/library/image_data.ipynb #1d44b306
@@ -143,9 +143,6 @@ def cache_home() -> Path:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "t2i_diffusion"
-
-def _digest(*parts) -> str:
-    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
 # %% ../nbs/library/image_data.ipynb #02d7fc11
 ADVICE = "make room, pass cache_dir=… or set T2I_CACHE to a larger disk, or lower max_images"
@@ -277,7 +274,7 @@ def build_cache(
     "Decode a source, unless that has been done. Raises `OSError` for no room, `ValueError` for no image."
     if image_size < MIN_SIDE:
         raise ValueError(f"image_size must be at least {MIN_SIDE}, got {image_size}.")
-    name = f"{source.name}-{image_size}-{_digest(source.key, image_size)}"
+    name = f"{source.name}-{image_size}-{make_digest(source.key, image_size)}"
     fill = partial(_fill_cache, source, image_size)
     return cached_folder(name, fill, cache_dir, need=(source.total or 0) * image_size**2 * 3)
 
@@ -309,7 +306,7 @@ class ImageDataset:
         groups = [group for label in labels for group in label + [[]] * (len(SHARES) - len(label))]
         self.captions = list(dict.fromkeys(text for group in groups for text in group))
         self.classes = [c.name for c in self.class_names] or self.captions[:10]
-        self.fingerprint = _digest(meta["sha256"], self.captions, groups)
+        self.fingerprint = make_digest(meta["sha256"], self.captions, groups)
 
         number = {text: i for i, text in enumerate(self.captions)}
         self.ids = torch.tensor([number[text] for group in groups for text in group])
@@ -367,7 +364,7 @@ class LatentDataset:
         self.name, self.classes, self.captions = dataset.name, dataset.classes, dataset.captions
         self.image_size = dataset.image_size
         self.names_side = names_side(dataset.captions)
-        self.fingerprint = _digest(dataset.fingerprint, Path(folder).name)
+        self.fingerprint = make_digest(dataset.fingerprint, Path(folder).name)
 
     def __len__(self):
         return len(self.dataset)
@@ -411,7 +408,7 @@ def build_latents(
                 out = np.lib.format.open_memmap(folder / "latents.npy", "w+", np.float16, shape)
             out[:, start:start + batch_size] = z.numpy()
         out.flush()
-    name = f"{dataset.name}-latents-{_digest(dataset.fingerprint, key, mirror)}"
+    name = f"{dataset.name}-latents-{make_digest(dataset.fingerprint, key, mirror)}"
     return LatentDataset(dataset, cached_folder(name, fill, cache_dir))
 
 # %% ../nbs/library/image_data.ipynb #d5bc8759
@@ -510,7 +507,7 @@ def wnid_source(
     paths, labels = map(list, zip(*pairs))
     table = Dataset.from_dict(dict(image=paths, label=labels))
     table = table.cast_column("image", ImageFeature(decode=False))
-    key = _digest(name, _stamps(paths, root), labels, [c.key for c in chosen])
+    key = make_digest(name, _stamps(paths, root), labels, [c.key for c in chosen])
     number = {i: i for i in range(len(chosen))}
     return Source(name, str(root), key, table, chosen, number, total=len(table))
 
@@ -677,7 +674,7 @@ def table_source(
             found = [number.get(value, -1) for value in data[column]]
             data = data.select([i for i in _round_robin(found) if found[i] >= 0])
         max_images = min(max_images or len(data), len(data))
-    key = _digest(name, stamp, [getattr(c, "key", None) for c in labels], image, column, max_images)
+    key = make_digest(name, stamp, [getattr(c, "key", None) for c in labels], image, column, max_images)
     return Source(name, str(source), key, data, labels, number, image, column, max_images, max_images)
 
 # %% ../nbs/library/image_data.ipynb #7367707f

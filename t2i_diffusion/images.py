@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['from_uint8', 'to_uint8', 'to_pil', 'centre_square', 'from_pil', 'drawn_scene', 'as_images', 'image_grid',
-           'write_atomically', 'write_json', 'slug', 'to_palette', 'palette_png', 'save_gif']
+           'write_atomically', 'write_json', 'make_digest', 'slug', 'to_palette', 'palette_png', 'save_gif']
 
 # %% ../nbs/library/images.ipynb #ead9afb2
+import hashlib
 import io
 import json
 import os
@@ -168,6 +169,12 @@ def write_json(
     "Write a value as JSON that people can read, atomically."
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
     write_atomically(path, lambda file: Path(file).write_text(text, encoding="utf-8"))
+
+def make_digest(
+    *parts, # what JSON can hold; anything else counts as its text
+) -> str: # 16 hexadecimal digits
+    "The same parts give the same digest, in any process: a name for what was made from them."
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
 # %% ../nbs/library/images.ipynb #7a38a15d
 def slug(text: str) -> str:
