@@ -121,32 +121,7 @@ def _steps(update, predict, randn, levels, x_t):
         if index + 1 < len(levels):
             x_t = update(x_t, x0, noise, t, levels[index + 1], predict, randn)
 
-def _place(model, text, negative, batch_size):
-    "`batch_size` prompts each, on the device and in the dtype of the model, and that device."
-    weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
-    device, dtype = ("cpu", None) if weight is None else (weight.device, weight.dtype)
-
-    def place(t):
-        return None if t is None else t.expand(batch_size).to(device=device, dtype=dtype)
-
-    return place(text), place(negative), device
-
 # %% ../nbs/08_sampling.ipynb #b43550aa
-def _check(schedule, text, negative, shape, timesteps, x_t, prediction_type, guidance_scale, guidance):
-    "Refuse at the call what cannot work, before the network runs."
-    if prediction_type not in PREDICTION_TYPES:
-        known = ", ".join(PREDICTION_TYPES)
-        raise ValueError(f"unknown prediction_type {prediction_type!r}; choose one of {known}.")
-    if prediction_type == "epsilon" and schedule.signal[timesteps[0]] == 0:
-        raise ValueError(f"'epsilon' cannot start at timestep {timesteps[0]}: no signal is left.")
-    if x_t is not None and tuple(x_t.shape) != tuple(shape):
-        raise ValueError(f"the starting point has shape {tuple(x_t.shape)}, not {tuple(shape)}.")
-    if guidance is None and guidance_scale != 1 and negative is None:
-        raise ValueError('guidance needs `negative`: encode "" for the unconditional prompt.')
-    for t in (text, negative):
-        if t is not None and not isinstance(t, TextEmbedding):
-            raise TypeError(f"{type(t).__name__} is no TextEmbedding; TextEncoder().encode([...]) makes one.")
-
 def denoise(
     update: Callable,  # the sampler: update(x_t, x0, noise, t, s, predict, randn) -> x_s
     model: Callable,  # called as model(x_t, timesteps [B], text)
@@ -181,6 +156,32 @@ def denoise(
     levels = [Level(int(t), schedule.signal[t].item(), schedule.sigma[t].item()) for t in timesteps]
     start = randn() if start is None else start.to(device, torch.float32)
     return loop(update, predict, randn, levels, start)
+
+# %% ../nbs/08_sampling.ipynb #0d24a71c
+def _check(schedule, text, negative, shape, timesteps, x_t, prediction_type, guidance_scale, guidance):
+    "Refuse at the call what cannot work, before the network runs."
+    if prediction_type not in PREDICTION_TYPES:
+        known = ", ".join(PREDICTION_TYPES)
+        raise ValueError(f"unknown prediction_type {prediction_type!r}; choose one of {known}.")
+    if prediction_type == "epsilon" and schedule.signal[timesteps[0]] == 0:
+        raise ValueError(f"'epsilon' cannot start at timestep {timesteps[0]}: no signal is left.")
+    if x_t is not None and tuple(x_t.shape) != tuple(shape):
+        raise ValueError(f"the starting point has shape {tuple(x_t.shape)}, not {tuple(shape)}.")
+    if guidance is None and guidance_scale != 1 and negative is None:
+        raise ValueError('guidance needs `negative`: encode "" for the unconditional prompt.')
+    for t in (text, negative):
+        if t is not None and not isinstance(t, TextEmbedding):
+            raise TypeError(f"{type(t).__name__} is no TextEmbedding; TextEncoder().encode([...]) makes one.")
+
+def _place(model, text, negative, batch_size):
+    "`batch_size` prompts each, on the device and in the dtype of the model, and that device."
+    weight = next(model.parameters(), None) if isinstance(model, nn.Module) else None
+    device, dtype = ("cpu", None) if weight is None else (weight.device, weight.dtype)
+
+    def place(t):
+        return None if t is None else t.expand(batch_size).to(device=device, dtype=dtype)
+
+    return place(text), place(negative), device
 
 # %% ../nbs/08_sampling.ipynb #0ffec1a8
 @delegates(denoise)
