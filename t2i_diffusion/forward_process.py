@@ -51,30 +51,6 @@ class NoiseSchedule:
         schedule.alphas_cumprod = alphas_cumprod.float()
         return schedule
 
-    def __repr__(self):
-        signal, sigma = ([f"{table[i].item():.4g}" for i in (0, -1)] for table in (self.signal, self.sigma))
-        return (f"NoiseSchedule({self.num_train_timesteps} timesteps, signal {signal[0]} to {signal[1]}, "
-                f"sigma {sigma[0]} to {sigma[1]})")
-
-    def _lookup(self, timesteps, device):
-        "Signal, sigma and SNR at the timesteps, [3, B] on a device; the tables are copied there once."
-        timesteps = torch.as_tensor(timesteps)
-        if timesteps.is_floating_point() or timesteps.device.type == "cpu" and (timesteps < 0).any():
-            raise ValueError(f"timesteps must be integers from 0, got {timesteps}.")
-        key = str(device)
-        if key not in self._tables:
-            self._tables[key] = self._tables["cpu"].to(device)
-        return self._tables[key][:, timesteps.long().to(device)]
-
-    def at(self,
-        timesteps: Tensor, # integers [B] in 0 ... T-1, or one for all
-        like: Tensor, # [B, ...]
-    ) -> tuple[Tensor, Tensor]: # signal and sigma, float32, each [B, 1, ..., 1] to multiply `like` with
-        "Signal and sigma at the timesteps. Raises `ValueError` for fractions and negative timesteps."
-        signal, sigma, _ = self._lookup(timesteps, like.device)
-        shape = [-1] + [1] * (like.ndim - 1)
-        return signal.view(shape), sigma.view(shape)
-
     def add_noise(self,
         x0: Tensor, # clean images [B, 3, H, W] in [-1, 1], or latents, or points [B, 2]
         noise: Tensor, # standard normal, the shape of x0
@@ -125,3 +101,27 @@ class NoiseSchedule:
         x0 = (b * x_t - sigma * model_output) / det
         noise = (signal * model_output - a * x_t) / det
         return x0, noise
+
+    def at(self,
+        timesteps: Tensor, # integers [B] in 0 ... T-1, or one for all
+        like: Tensor, # [B, ...]
+    ) -> tuple[Tensor, Tensor]: # signal and sigma, float32, each [B, 1, ..., 1] to multiply `like` with
+        "Signal and sigma at the timesteps. Raises `ValueError` for fractions and negative timesteps."
+        signal, sigma, _ = self._lookup(timesteps, like.device)
+        shape = [-1] + [1] * (like.ndim - 1)
+        return signal.view(shape), sigma.view(shape)
+
+    def _lookup(self, timesteps, device):
+        "Signal, sigma and SNR at the timesteps, [3, B] on a device; the tables are copied there once."
+        timesteps = torch.as_tensor(timesteps)
+        if timesteps.is_floating_point() or timesteps.device.type == "cpu" and (timesteps < 0).any():
+            raise ValueError(f"timesteps must be integers from 0, got {timesteps}.")
+        key = str(device)
+        if key not in self._tables:
+            self._tables[key] = self._tables["cpu"].to(device)
+        return self._tables[key][:, timesteps.long().to(device)]
+
+    def __repr__(self):
+        signal, sigma = ([f"{table[i].item():.4g}" for i in (0, -1)] for table in (self.signal, self.sigma))
+        return (f"NoiseSchedule({self.num_train_timesteps} timesteps, signal {signal[0]} to {signal[1]}, "
+                f"sigma {sigma[0]} to {sigma[1]})")
