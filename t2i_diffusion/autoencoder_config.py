@@ -89,8 +89,9 @@ class AutoencoderTrainConfig:
         if self.equivariance_weight and self.batch_size < 2:
             raise ValueError("the equivariance loss takes a part of each batch: "
                              "give batch_size 2 or more, or equivariance_weight 0.")
-        if not self.init_from: # which brings its own network
-            self.check_image_size(AutoencoderConfig(**self.network).downsampling)
+        network = AutoencoderConfig(**self.network) # checks its own fields
+        if not self.init_from: # which brings another network
+            self.check_image_size(network.downsampling)
 
     def check_image_size(self, downsampling: int):
         "Raise `ValueError` if an autoencoder with this downsampling does not fit the images."

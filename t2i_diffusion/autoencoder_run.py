@@ -108,11 +108,12 @@ class AutoencoderRun:
 # %% ../nbs/library/autoencoder_run.ipynb #667fc27d
 def _training_state(trainer):
     "Discriminator and optimizers as one flat dict of tensors."
-    state = {f"discriminator/{name}": tensor for name, tensor in trainer.discriminator.state_dict().items()}
+    state = {f"discriminator/{name}": tensor.contiguous()
+             for name, tensor in trainer.discriminator.state_dict().items()}
     for kind in ("optimizer", "discriminator_optimizer"):
         tensors = optimizer_tensors(getattr(trainer, kind))
         state |= {f"{kind}/{name}": tensor for name, tensor in tensors.items()}
-    return {name: tensor.contiguous() for name, tensor in state.items()}
+    return state
 
 def save_autoencoder_checkpoint(
     run: AutoencoderRun,

@@ -149,7 +149,6 @@ class TextEncoder:
                 warnings.warn(f"the prompt {prompt[:40]!r}... has {length} tokens; "
                               f"the text encoder reads the first {self.max_length}.", stacklevel=3)
 
-
 # %% ../nbs/04_text_conditioning.ipynb #0a5c369a
 def save_embeddings(
     path: str | Path, # a safetensors file, written whole or not at all
