@@ -391,6 +391,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/t2i_diffusion', 'doc_host'
                                         't2i_diffusion.guidance.rescale_guidance': ( 'guidance.html#rescale_guidance',
                                                                                      't2i_diffusion/guidance.py'),
                                         't2i_diffusion.guidance.rescaled': ('guidance.html#rescaled', 't2i_diffusion/guidance.py'),
+                                        't2i_diffusion.guidance.with_prompt_above': ( 'guidance.html#with_prompt_above',
+                                                                                      't2i_diffusion/guidance.py'),
                                         't2i_diffusion.guidance.within_interval': ( 'guidance.html#within_interval',
                                                                                     't2i_diffusion/guidance.py')},
             't2i_diffusion.image_data': { 't2i_diffusion.image_data.ImageDataset': ( 'library/image_data.html#imagedataset',

@@ -104,6 +104,7 @@ class GenerateConfig:
     guidance_scale: float | None = None # How strongly the prompt counts; 1 is no guidance.
     guidance_rescale: float | None = None # How far to undo the contrast that guidance adds, from 0 to 1.
     guidance_interval: tuple[float, float] | None = None # Guide only between these two noise levels, sigma / signal.
+    autoguidance_above: float | None = None # Above this noise level, a model's guide gets the prompt, too.
     sampler: str | None = None # The sampler: dpmpp_2m, heun, ddim or ddpm.
     eta: float | None = None # How much fresh noise ddim adds at each step, from 0 to 1. By default, none.
     seed: int = 0 # Another seed gives other images, the same seed the same ones.
@@ -179,7 +180,8 @@ def t2i_generate(config):
     about = read_config(folder, ("schedule", "prediction_type", "text_encoder"))
     settings = sampling_settings(
         about, num_inference_steps=config.steps, guidance_scale=config.guidance_scale, sampler=config.sampler,
-        guidance_rescale=config.guidance_rescale, guidance_interval=config.guidance_interval, eta=config.eta)
+        guidance_rescale=config.guidance_rescale, guidance_interval=config.guidance_interval,
+        autoguidance_above=config.autoguidance_above, eta=config.eta)
     image, mask_image = open_image(config.image), open_image(config.mask_image)
     edit = dict(image=image, strength=config.strength, mask_image=mask_image, num_resamples=config.num_resamples)
     read_edit(**edit, image_size=image_size(about), num_prompts=1) # which knows what cannot work

@@ -41,7 +41,7 @@ class Denoiser:
     def from_pipe(
         cls,
         pipe: TextToImage,
-        **asked,  # guidance_scale, guidance_rescale, guidance_interval, clip_sample of the pipeline
+        **asked,  # guidance_scale and its kin, clip_sample; as of the pipeline
     ) -> "Denoiser":
         "The network of a pipeline, guided as its checkpoint recommends or as you ask."
         settings = sampling_settings(pipe.config, **asked)
@@ -54,7 +54,7 @@ class Denoiser:
         low, high = interval or (0, math.inf)
         return replace(
             denoiser,
-            guidance=pipe.make_guidance(scale, settings["guidance_rescale"]),
+            guidance=pipe.make_guidance(scale, settings["guidance_rescale"], None, settings["autoguidance_above"]),
             guided=(noise_level > low) & (noise_level <= high) | (interval is None),
             negative=pipe.encoder.encode([""]).to(pipe.device))
 

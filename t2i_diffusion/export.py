@@ -100,6 +100,8 @@ def sample(prompt, num_images=4, steps=None, guidance_scale=None, seed=0, x_t=No
         raise ValueError(f"{prompt!r} has no embedding in this folder: t2i_export PROMPT adds it.")
     steps = steps or about["sampling"]["num_inference_steps"]
     low, high = about["sampling"]["guidance_interval"] or (-1, np.inf) # noise levels between which to guide
+    above = about["sampling"]["autoguidance_above"] # where the guide gets the prompt
+    above = np.inf if above is None else above
     tables, network = np.load(folder / "tables.npz"), InferenceSession(folder / "denoiser.onnx")
     scale = about["sampling"]["guidance_scale"] if guidance_scale is None else guidance_scale
     guide = InferenceSession(folder / "guide.onnx") if (folder / "guide.onnx").exists() else network
@@ -115,8 +117,8 @@ def sample(prompt, num_images=4, steps=None, guidance_scale=None, seed=0, x_t=No
         output = network.run(None, inputs | text)[0]
         level = sigma / signal if signal > 0 else np.inf
         if scale != 1 and low < level <= high:
-            unprompted = guide.run(None, inputs | empty)[0]
-            output = unprompted + scale * (output - unprompted)
+            weak = guide.run(None, inputs | (text if level > above else empty))[0]
+            output = weak + scale * (output - weak)
         x0 = (sigma * output - b * x_t) / (a * sigma - b * signal)
         x0 = x0.clip(-1, 1) if about["sampling"]["clip_sample"] else x0
         if following is not None:

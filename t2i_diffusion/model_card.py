@@ -121,14 +121,15 @@ def card_text(
     config, training = pipe.config, pipe.config.get("training", {})
     parameters = sum(p.numel() for p in pipe.model.parameters())
     where = "latents of an autoencoder" if pipe.autoencoder is not None else "pixels"
-    shown = ("sampler", "num_inference_steps", "guidance_scale", "guidance_interval")
+    shown = ("sampler", "num_inference_steps", "guidance_scale", "guidance_interval",
+             "autoguidance_above")
     guide = pipe.guide and sum(p.numel() for p in pipe.guide.parameters())
     about_training = [
         f"{name.replace('_', ' ')} {value:,}" if isinstance(value, int) else f"{name} {value}"
         for name, value in training.items() if isinstance(value, (int, str))]
     facts = {
         "network": f"`{type(pipe.model).__name__}`, {parameters / 1e6:.2f} million parameters, works on {where}",
-        "guide": guide and f"{guide / 1e6:.2f} million parameters; answers the negative prompt",
+        "guide": guide and f"{guide / 1e6:.2f} million parameters; gives the weak prediction of guidance",
         "images": f"{pipe.image_size}×{pipe.image_size} pixels",
         "text encoder": f"`{config['text_encoder']}`",
         "prediction": f"`{config['prediction_type']}`, {config['schedule'].get('name', '')} schedule",

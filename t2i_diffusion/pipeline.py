@@ -34,7 +34,7 @@ def fresh_seed() -> int:
 
 # %% ../nbs/library/pipeline.ipynb #afa5e15f
 DEFAULTS = dict(sampler="dpmpp_2m", num_inference_steps=20, guidance_scale=3.0, guidance_rescale=0.0,
-                guidance_interval=None, eta=0.0, clip_sample=True)
+                guidance_interval=None, autoguidance_above=None, eta=0.0, clip_sample=True)
 
 def sampling_settings(
     config: dict, # of the checkpoint; its "sampling" wins over `DEFAULTS`
@@ -62,7 +62,8 @@ def sampling_settings(
     if settings["sampler"] not in SAMPLERS:
         raise ValueError(f"unknown sampler {settings['sampler']!r}; choose one of {', '.join(SAMPLERS)}.")
     make_guidance(make_schedule(**config["schedule"]), guidance_rescale=settings["guidance_rescale"],
-                  guidance_interval=settings["guidance_interval"]) # which knows what it can work with
+                  guidance_interval=settings["guidance_interval"],
+                  autoguidance_above=settings["autoguidance_above"]) # which knows what it can work with
     return settings
 
 # %% ../nbs/library/pipeline.ipynb #e15d0a02
@@ -311,6 +312,7 @@ class TextToImage:
         guidance_scale: float = None, # away from the negative prompt; 1 is no guidance, and takes less time
         guidance_rescale: float = None, # 0 ... 1: how far to undo the contrast that guidance adds
         guidance_interval: tuple = None, # guide only at noise levels low < sigma / signal <= high
+        autoguidance_above: float = None, # noise level above which the guide gets the prompt, not the negative one
         negative_prompt="", # what to move away from: a string, or one for each prompt
         sampler: str = None, # one of `sampling.SAMPLERS`
         eta: float = None, # ddim only: 0 is deterministic, 1 adds as much noise as ddpm
@@ -327,6 +329,7 @@ class TextToImage:
         settings = sampling_settings(
             self.config, num_inference_steps=num_inference_steps, guidance_scale=guidance_scale,
             guidance_rescale=guidance_rescale, guidance_interval=guidance_interval,
+            autoguidance_above=autoguidance_above,
             sampler=sampler, eta=eta, clip_sample=clip_sample)
         prompts, negatives = as_prompts(prompt, "prompt"), as_prompts(negative_prompt, "negative_prompt")
         if len(negatives) not in (1, len(prompts)):
@@ -364,10 +367,12 @@ class TextToImage:
         guidance_scale, # here and below as in `guidance.make_guidance`
         guidance_rescale: float = 0.0,
         guidance_interval: tuple = None,
+        autoguidance_above: float = None,
     ): # a guidance function, for the samplers
         "How this model is guided: by its worse network, where it brings one, else by itself."
         from t2i_diffusion.guidance import make_guidance
-        return make_guidance(self.schedule, guidance_scale, guidance_rescale, guidance_interval, self.guide)
+        return make_guidance(self.schedule, guidance_scale, guidance_rescale, guidance_interval, self.guide,
+                             autoguidance_above)
 
     def _sample(self, text, negative, seeds, batch_size, guidance, settings, edit=None):
         "Start one sampler a batch, and yield their steps together."
@@ -376,8 +381,8 @@ class TextToImage:
         from t2i_diffusion.sampling import SAMPLERS, SampleStep
         network = self.model.config
         settings = dict(settings, prediction_type=self.prediction_type)
-        rescale, interval = settings.pop("guidance_rescale"), settings.pop("guidance_interval")
-        settings["guidance"] = guidance or self.make_guidance(settings["guidance_scale"], rescale, interval)
+        kinds = [settings.pop(name) for name in ("guidance_rescale", "guidance_interval", "autoguidance_above")]
+        settings["guidance"] = guidance or self.make_guidance(settings["guidance_scale"], *kinds)
         sample = SAMPLERS[settings.pop("sampler")]
         if settings["eta"] == 0: # which samplers without fresh noise do not take
             settings.pop("eta")

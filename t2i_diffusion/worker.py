@@ -262,7 +262,8 @@ def each_its_scale(
     from t2i_diffusion.pipeline import sampling_settings
     settings = sampling_settings(pipe.config)
     scale = torch.tensor(scales, device=pipe.device).view(-1, 1, 1, 1)
-    return pipe.make_guidance(scale, settings["guidance_rescale"], settings["guidance_interval"])
+    kinds = ("guidance_rescale", "guidance_interval", "autoguidance_above")
+    return pipe.make_guidance(scale, *(settings[kind] for kind in kinds))
 
 # %% ../nbs/library/worker.ipynb #78d5268e
 @patch
