@@ -54,7 +54,8 @@ class Denoiser:
         low, high = interval or (0, math.inf)
         return replace(
             denoiser,
-            guidance=pipe.make_guidance(scale, settings["guidance_rescale"], None, settings["autoguidance_above"]),
+            guidance=pipe.make_guidance(scale, settings["guidance_rescale"],
+                                        autoguidance_above=settings["autoguidance_above"]),
             guided=(noise_level > low) & (noise_level <= high) | (interval is None),
             negative=pipe.encoder.encode([""]).to(pipe.device))
 

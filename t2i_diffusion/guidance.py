@@ -92,7 +92,7 @@ def with_prompt_above(
     high = schedule.sigma / schedule.signal > noise_level
     def switched(model, x_t, timesteps, text, negative=None):
         B = len(x_t)
-        both = TextEmbedding.cat([negative.expand(B), text.expand(B)])
+        both = TextEmbedding.cat([negative.expand(B), text.expand(B)])  # rows i and B + i belong to image i
         rows = torch.arange(B, device=timesteps.device) + B * high.to(timesteps.device)[timesteps]
         return guidance(model, x_t, timesteps, text, both[rows])
     return switched

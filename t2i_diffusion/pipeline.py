@@ -312,7 +312,7 @@ class TextToImage:
         guidance_scale: float = None, # away from the negative prompt; 1 is no guidance, and takes less time
         guidance_rescale: float = None, # 0 ... 1: how far to undo the contrast that guidance adds
         guidance_interval: tuple = None, # guide only at noise levels low < sigma / signal <= high
-        autoguidance_above: float = None, # above this noise level the guide gets the prompt; no default with a negative prompt
+        autoguidance_above: float = None, # noise level above which the guide gets the prompt, too
         negative_prompt="", # what to move away from: a string, or one for each prompt
         sampler: str = None, # one of `sampling.SAMPLERS`
         eta: float = None, # ddim only: 0 is deterministic, 1 adds as much noise as ddpm
@@ -335,7 +335,7 @@ class TextToImage:
         if len(negatives) not in (1, len(prompts)):
             raise ValueError(f"negative_prompt has {len(negatives)} strings for {len(prompts)} prompts; "
                              "give one, or one for each.")
-        if any(negatives) and autoguidance_above is None: # move away from it at all noise levels
+        if any(negatives) and autoguidance_above is None: # move away from them at all noise levels
             settings["autoguidance_above"] = None
         if num_images_per_prompt < 1 or batch_size < 1:
             raise ValueError("num_images_per_prompt and batch_size must be at least 1, "
@@ -383,7 +383,8 @@ class TextToImage:
         from t2i_diffusion.sampling import SAMPLERS, SampleStep
         network = self.model.config
         settings = dict(settings, prediction_type=self.prediction_type)
-        kinds = [settings.pop(name) for name in ("guidance_rescale", "guidance_interval", "autoguidance_above")]
+        names = ("guidance_rescale", "guidance_interval", "autoguidance_above")
+        kinds = [settings.pop(name) for name in names]
         settings["guidance"] = guidance or self.make_guidance(settings["guidance_scale"], *kinds)
         sample = SAMPLERS[settings.pop("sampler")]
         if settings["eta"] == 0: # which samplers without fresh noise do not take
