@@ -179,7 +179,8 @@ def t2i_generate(config):
     folder = checkpoint_folder(checkpoint)
     about = read_config(folder, ("schedule", "prediction_type", "text_encoder"))
     settings = sampling_settings(
-        about, num_inference_steps=config.steps, guidance_scale=config.guidance_scale, sampler=config.sampler,
+        about, has_negative=bool(config.negative_prompt), num_inference_steps=config.steps,
+        guidance_scale=config.guidance_scale, sampler=config.sampler,
         guidance_rescale=config.guidance_rescale, guidance_interval=config.guidance_interval,
         autoguidance_above=config.autoguidance_above, eta=config.eta)
     image, mask_image = open_image(config.image), open_image(config.mask_image)

@@ -41,7 +41,7 @@ class Denoiser:
     def from_pipe(
         cls,
         pipe: TextToImage,
-        **asked,  # guidance_scale and its kin, clip_sample; as of the pipeline
+        **asked,  # settings of guidance and clip_sample, by the names that the pipeline has for them
     ) -> "Denoiser":
         "The network of a pipeline, guided as its checkpoint recommends or as you ask."
         settings = sampling_settings(pipe.config, **asked)
@@ -54,7 +54,7 @@ class Denoiser:
         low, high = interval or (0, math.inf)
         return replace(
             denoiser,
-            guidance=pipe.make_guidance(scale, settings["guidance_rescale"],
+            guidance=pipe.make_guidance(scale, guidance_rescale=settings["guidance_rescale"],
                                         autoguidance_above=settings["autoguidance_above"]),
             guided=(noise_level > low) & (noise_level <= high) | (interval is None),
             negative=pipe.encoder.encode([""]).to(pipe.device))

@@ -97,7 +97,6 @@ def with_prompt_above(
         return guidance(model, x_t, timesteps, text, both[rows])
     return switched
 
-
 # %% ../nbs/09_guidance.ipynb #5aa77770
 def make_guidance(
     schedule: NoiseSchedule,  # the schedule that the model was trained with

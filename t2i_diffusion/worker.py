@@ -234,9 +234,9 @@ def _together(self: Worker, runs):
         encode = pipe.encoder.encode
         text = encode([run["prompt"] for run in runs])
         seeds = [run["seed"] for run in runs]
-        guided = dict(guidance_scale=scales[0])
+        guided = dict(guidance_scale=scales[0], has_negative=bool(negative))
         if len(set(scales)) > 1:
-            guided = dict(guidance=each_its_scale(pipe, scales))
+            guided = dict(guidance=each_its_scale(pipe, scales, bool(negative)))
         return pipe.stream_embedding(text, encode([negative]), seeds=seeds, **shared, **guided)
 
     return self._frames(pipe, start)
@@ -256,14 +256,14 @@ def _in_turn(self: Worker, runs):
 def each_its_scale(
     pipe, # a `TextToImage`
     scales: list, # one guidance scale for each image of the batch
+    has_negative: bool = False, # as in `sampling_settings`
 ): # a guidance function
     "Guidance as the checkpoint recommends it, with a scale for each image."
     import torch
-    from t2i_diffusion.pipeline import sampling_settings
-    settings = sampling_settings(pipe.config)
+    from t2i_diffusion.pipeline import GUIDANCE, sampling_settings
+    settings = sampling_settings(pipe.config, has_negative)
     scale = torch.tensor(scales, device=pipe.device).view(-1, 1, 1, 1)
-    kinds = ("guidance_rescale", "guidance_interval", "autoguidance_above")
-    return pipe.make_guidance(scale, *(settings[kind] for kind in kinds))
+    return pipe.make_guidance(scale, **{name: settings[name] for name in GUIDANCE})
 
 # %% ../nbs/library/worker.ipynb #78d5268e
 @patch
