@@ -357,6 +357,8 @@ def fit_autoencoder(
 ) -> list[dict]:  # the losses of each step
     "The training loop of this course's small autoencoders."
     trainer = AutoencoderTrainer(autoencoder, num_steps, **settings)
+    if batch_size < 2 and trainer.weights["equivariance"]:
+        raise ValueError("the equivariance loss takes a part of each batch: give batch_size 2 or more.")
     generator = torch.Generator().manual_seed(seed)
     history = []
     for step in range(num_steps):

@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from .train_config import check_source
+
 # %% ../nbs/library/autoencoder_config.ipynb #7d3caf96
 @dataclass
 class AutoencoderTrainConfig:
@@ -24,6 +26,7 @@ class AutoencoderTrainConfig:
     dataset: str = "shapes" # What to train on: shapes, tiny-imagenet, imagenet, folder or hub.
     source: str = "" # Where the images are: a folder, a zip file or a Hub id. Shapes need none.
     classes: tuple[str, ...] = () # Train on these classes only. By default, all.
+    text_column: str = "" # What a table's column of captions is called. By default, the first of the usual names.
     image_size: int = 32 # Height and width of the images, in pixels.
     max_images: int = 0 # Use at most this many images; 0 means all.
     streaming: bool = False # Read a Hub data set without keeping its files.
@@ -72,8 +75,7 @@ class AutoencoderTrainConfig:
     def check(self):
         "Raise `ValueError` for what cannot work."
         check_ranges(self)
-        if self.dataset != "shapes" and not self.source:
-            raise ValueError(f"dataset {self.dataset} needs a source: a folder, a zip file or a Hub id.")
+        check_source(self)
         if self.encoder_channels and self.downsampling % 2 ** (len(self.encoder_channels) - 1):
             raise ValueError(f"downsampling {self.downsampling} is no multiple of what the encoder's "
                              f"{len(self.encoder_channels)} levels halve: give fewer levels, or another number.")

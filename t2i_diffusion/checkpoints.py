@@ -261,7 +261,12 @@ def packaged_checkpoints() -> list[str]:
 
 def checkpoint_folder(
     checkpoint: str = None, # a packaged name, a folder or a Hub id "owner/name"; None is the default
-    **hub, # for a Hub id: revision, token, cache_dir, local_files_only, endpoint
+    *, # the rest is for a Hub id, as in `snapshot_download`
+    revision: str = None,
+    token: str = None,
+    cache_dir: str = None,
+    local_files_only: bool = False,
+    endpoint: str = None,
 ) -> Path:
     "Find a model, and fetch it if it is on the Hub. Raises `FileNotFoundError` that says what to give."
     name = DEFAULT_CHECKPOINT if checkpoint is None else str(checkpoint)
@@ -270,7 +275,8 @@ def checkpoint_folder(
     if name and Path(name).expanduser().is_dir():
         return Path(name).expanduser()
     if re.fullmatch(r"\w[\w.-]*/[\w.-]+", name):
-        return Path(hub_folder(name, ("config.json", "*.safetensors"), **hub))
+        return Path(hub_folder(name, ("config.json", "*.safetensors"), revision=revision, token=token, cache_dir=cache_dir,
+                               local_files_only=local_files_only, endpoint=endpoint))
     packaged = ", ".join(packaged_checkpoints()) or "none is installed"
     raise FileNotFoundError(f"there is no checkpoint {name!r}: give a folder with config.json and "
                             "model.safetensors, a Hub id such as owner/name, or one that comes with "

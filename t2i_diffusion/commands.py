@@ -159,7 +159,8 @@ def as_frame(x_t, size):
     from t2i_diffusion.images import image_grid
     x_t = x_t[:16]
     if x_t.shape[-1] != size:
-        x_t = x_t[:, :3].expand(-1, 3, -1, -1).repeat_interleave(size // x_t.shape[-1], 2)
+        channels = x_t[:, :3] if x_t.shape[1] >= 3 else x_t[:, :1]
+        x_t = channels.expand(-1, 3, -1, -1).repeat_interleave(size // x_t.shape[-1], 2)
         x_t = x_t.repeat_interleave(size // x_t.shape[-1], 3)
     return image_grid(x_t)
 

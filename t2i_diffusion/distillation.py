@@ -63,6 +63,8 @@ class Denoiser:
         "What the network says, guided at those timesteps that are to be guided."
         if self.guidance is None:
             return self.model(x_t, timesteps, text)
+        if self.guided is None:
+            return self.guidance(self.model, x_t, timesteps, text, self.negative.expand(len(x_t)))
         guided = self.guided.to(x_t.device)[timesteps]
         output = torch.empty_like(x_t)
         if guided.any():
@@ -131,6 +133,9 @@ def train_student(
     for step in range(start, num_steps):
         optimizer.param_groups[0]["lr"] = learning_rate(step, num_steps, peak_learning_rate, 10, 0.5)
         value = loss(student, target, teacher, *next(data))
+        if not value.isfinite():
+            raise FloatingPointError(f"the loss of step {step} is {value.item()}: lower peak_learning_rate, or look for "
+                                     "numbers that are not finite in the data.")
         optimizer.zero_grad()
         value.backward()
         nn.utils.clip_grad_norm_(student.model.parameters(), 1.0)

@@ -35,7 +35,7 @@ def remaining_timesteps(
     return trailing_timesteps(num_train_timesteps, num_inference_steps)[-steps:]
 
 # %% ../nbs/15_editing.ipynb #71dc4bbf
-@delegates(denoise)
+@delegates(denoise, but=["x_t", "timesteps"])
 def image_to_image(
     sample: Callable,  # one of SAMPLERS
     model: Callable,  # called as model(x_t, timesteps [B], text)
@@ -45,12 +45,14 @@ def image_to_image(
     strength: float = 0.8,  # above 0 and at most 1: how much may change; 1 ignores the images
     num_inference_steps: int = 20,  # of a run from pure noise; int(num_inference_steps * strength) are taken
     generator: torch.Generator | list | None = None,  # one on the CPU, or one for each image
+    noise: Tensor | None = None,  # to add to the images, if you want to choose it
     **kwargs,  # the other arguments of `denoise`
 ) -> Iterator[SampleStep]:
     "Noise the images half-way, and denoise them with a prompt (SDEdit; Meng et al. 2021, arXiv:2108.01073)."
     timesteps = remaining_timesteps(schedule.num_train_timesteps, num_inference_steps, strength)
     generators = image_generators(generator, len(x0))
-    noise = sample_noise(generators, x0.shape, x0.device)
+    if noise is None:
+        noise = sample_noise(generators, x0.shape, x0.device)
     x_t = noise if strength == 1 else schedule.add_noise(x0, noise, timesteps[0])
     return sample(model, schedule, text, tuple(x0.shape), x_t=x_t, timesteps=timesteps,
                   generator=generators, **kwargs)
@@ -81,7 +83,7 @@ def inpainting_loop(
     return loop
 
 # %% ../nbs/15_editing.ipynb #87cf8b19
-@delegates(denoise)
+@delegates(denoise, but=["x_t", "timesteps", "loop"])
 def inpaint(
     sample: Callable,  # one of SAMPLERS
     model: Callable,  # called as model(x_t, timesteps [B], text)

@@ -275,6 +275,7 @@ class Evaluation:
         self.inception = inception_metrics(self.device) if config.inception else None
         self.about = dict(
             checkpoint=folder.resolve().name, weights_id=about.get("weights_id"), sampling=self.settings,
+            parts={part: about[part].get("weights_id") for part in ("autoencoder", "guide") if part in about},
             seed=config.seed, classifier=config.classifier or self.default, source=config.source,
             batch_size=config.batch_size, training_images=config.training_images,
             requests=make_digest([asdict(request) for request in self.requests]))

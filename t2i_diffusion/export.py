@@ -143,6 +143,8 @@ def export_model(
     prompts: list = (), # to embed, beside those that the model was trained on
 ) -> dict: # file name -> the largest difference to torch
     "Write a model as ONNX files, with all that sampling from them needs."
+    if sampling_settings(pipe.config)["guidance_rescale"]:
+        raise ValueError("this checkpoint recommends guidance_rescale, which sample.py does not have.")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     prompts = list(dict.fromkeys([*usual_prompts(pipe.prompts), *prompts]))

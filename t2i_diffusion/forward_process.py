@@ -92,10 +92,10 @@ class NoiseSchedule:
         if prediction_type not in PREDICTION_TYPES:
             names = ", ".join(PREDICTION_TYPES)
             raise ValueError(f"unknown prediction_type {prediction_type!r}; choose one of {names}.")
-        if prediction_type == "epsilon" and self.signal[-1] == 0:
+        signal, sigma = self.at(timesteps, x_t)
+        if prediction_type == "epsilon" and self.signal[-1] == 0 and (signal == 0).any():
             raise ValueError("epsilon says nothing about the image at a timestep without signal "
                              "(zero terminal SNR); use another prediction_type.")
-        signal, sigma = self.at(timesteps, x_t)
         a, b = PREDICTION_TYPES[prediction_type](signal, sigma)
         det = signal * b - sigma * a
         x0 = (b * x_t - sigma * model_output) / det

@@ -32,7 +32,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from .class_names import ClassName, caption_groups, class_name, imagenet_classes, select_classes
-from .images import from_uint8, make_digest
+from .images import as_rgb, from_uint8, make_digest
 from .shapes import ShapesDataset
 
 # %% ../nbs/library/image_data.ipynb #1d44b306
@@ -57,13 +57,9 @@ def decode_image(
         raise ValueError(f"only {image.width}×{image.height} pixels")
     if image.format == "JPEG":
         image.draft(None, (2 * image_size, 2 * image_size)) # decode at 1/2, 1/4 or 1/8 of the size
-    image = ImageOps.exif_transpose(image)
     if image.mode[0] in "IF":
-        image = _grey_to_8_bits(image)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert("RGB")
+        image = _grey_to_8_bits(ImageOps.exif_transpose(image))
+    image = as_rgb(image)
     if image.size != (image_size, image_size):
         image = ImageOps.fit(image, (image_size, image_size), Image.Resampling.BICUBIC)
     return np.array(image)

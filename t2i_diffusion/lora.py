@@ -108,6 +108,7 @@ def add_lora(
         raise ValueError("this network has LoRA layers already: remove_lora takes them off.")
     if rank < 1:
         raise ValueError(f"the rank must be at least 1, got {rank}.")
+    targets = (targets,) if isinstance(targets, str) else targets
     found = [name for name, layer in model.named_modules()
              if (isinstance(layer, nn.Linear) or isinstance(layer, nn.Conv2d) and layer.groups == 1)
              and (not targets or any(part in name for part in targets))]

@@ -78,6 +78,7 @@ class AlignmentLoss:
             image = F.interpolate(image, size=(16 * rows, 16 * columns), mode="bicubic", antialias=True)
             seen = self.features(image)[-1].flatten(2).transpose(1, 2)  # [B, N, 112]
         told = self.network.alignment(self.tokens)
+        self.tokens = None  # a copy of the network, such as an EMA, would copy them, too
         return self.weight * (1 - F.cosine_similarity(told, seen, dim=-1).mean(1))
 
 # %% ../nbs/12_photographs.ipynb #738fce85
@@ -120,7 +121,7 @@ class Muon(torch.optim.AdamW):
     def step(self, closure=None):
         groups = self.param_groups
         self.param_groups = groups[:1]
-        super().step(closure)
+        loss = super().step(closure)
         self.param_groups = groups
         lr, weight_decay = groups[1]["lr"], groups[1]["weight_decay"]
         for parameter, parts in zip(groups[1]["params"], self.parts):
@@ -136,3 +137,4 @@ class Muon(torch.optim.AdamW):
             for rows, part in zip(parameter.chunk(parts), gradient.chunk(parts)):
                 step = orthogonalize(part.to(self.dtype)).to(rows.dtype)
                 rows.sub_(step, alpha=lr * 0.2 * max(part.shape) ** 0.5)
+        return loss

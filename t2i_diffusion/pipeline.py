@@ -13,6 +13,7 @@ import os
 import re
 import tempfile
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 
 from fastcore.meta import delegates
@@ -51,8 +52,9 @@ def sampling_settings(
         settings["eta"] = 0.0 # which a checkpoint recommends for ddim alone
     steps, eta = settings["num_inference_steps"], settings["eta"]
     most = config["schedule"].get("num_train_timesteps", 1000)
-    if int(steps) != steps or not 1 <= steps <= most:
+    if not 1 <= steps <= most or int(steps) != steps:
         raise ValueError(f"num_inference_steps must be a whole number from 1 to {most}, got {steps}.")
+    settings["num_inference_steps"] = int(steps)
     if not math.isfinite(settings["guidance_scale"]):
         raise ValueError(f"guidance_scale must be a finite number, got {settings['guidance_scale']}.")
     if not 0 <= eta <= 1:
@@ -156,7 +158,7 @@ class TextToImageOutput:
 class TextToImage:
     "From prompts to images: a network, the noise schedule it was trained with, and a text encoder."
     def __init__(self,
-        model, # a network, called as model(x_t, timesteps, text)
+        model, # a network, called as model(x_t, timesteps, text); it is frozen, and put into evaluation mode
         config: dict, # "schedule", "prediction_type" and "text_encoder"; "sampling" may recommend settings
         encoder=None, # a `TextEncoder`; None makes the one that the config names, when it is needed
         autoencoder=None, # turns latents into images; None where the network works in pixels
@@ -228,9 +230,12 @@ class TextToImage:
 
     def to(self,
         device=None, # "cpu", "cuda", "mps" or a `torch.device`; None stays
-        dtype=None, # of the network's weights, such as `torch.bfloat16`; None stays
+        dtype=None, # of the network's weights, such as `torch.bfloat16`, which may also stand first; None stays
     ) -> "TextToImage": # itself
         "Move the network. Raises `ValueError` for a device this machine does not have."
+        import torch
+        if isinstance(device, torch.dtype):
+            device, dtype = None, device
         try:
             self.model.to(device=device or self.device, dtype=dtype or self.dtype)
             if self.autoencoder is not None:
@@ -327,7 +332,8 @@ class TextToImage:
         guidance=None, # another guidance function (model, x_t, timesteps, text, negative) -> output
         seed: int = None, # image i of a seed is the same in any batch; None is a fresh seed
         batch_size: int = 16, # images that go through the network together
-    ): # yields a `SampleStep` of all images at every step, x0 as images
+        decode_from: int = 0, # the first step whose x0 is decoded; -1 is the last one
+    ): # yields a `SampleStep` of all images at every step, x0 as images (before `decode_from`, as latents)
         "Generate images step by step. All arguments are checked here; `ValueError` says what to change."
         prompts, negatives = as_prompts(prompt, "prompt"), as_prompts(negative_prompt, "negative_prompt")
         settings = sampling_settings(
@@ -341,6 +347,8 @@ class TextToImage:
         if num_images_per_prompt < 1 or batch_size < 1:
             raise ValueError("num_images_per_prompt and batch_size must be at least 1, "
                              f"got {num_images_per_prompt} and {batch_size}.")
+        if not isinstance(seed, Integral | None):
+            raise ValueError(f"seed must be a whole number, got {seed!r}.")
         edit = read_edit(image, strength, mask_image, num_resamples, self.image_size, len(prompts))
         seed = fresh_seed() if seed is None else seed
         which = [i for i in range(len(prompts)) for _ in range(num_images_per_prompt)]
@@ -350,7 +358,10 @@ class TextToImage:
         if edit is not None:
             mask = None if edit.mask is None else edit.mask[which]
             edit = replace(edit, images=edit.images[which], mask=mask)
-        return self._decoded(self._sample(text, negative, seeds, batch_size, guidance, settings, edit), edit)
+        if decode_from < 0:
+            decode_from += number_of_steps(self.config, num_inference_steps, image, strength, mask_image)
+        steps = self._sample(text, negative, seeds, batch_size, guidance, settings, edit)
+        return self._decoded(steps, batch_size, edit, decode_from)
 
     def stream_embedding(self,
         text, # a `TextEmbedding`, one for each image
@@ -364,7 +375,7 @@ class TextToImage:
         seeds = [image_seed(seed, 0) for seed in seeds]
         settings = sampling_settings(self.config, **asked)
         negative = negative.expand(len(text))
-        return self._decoded(self._sample(text, negative, seeds, batch_size, guidance, settings))
+        return self._decoded(self._sample(text, negative, seeds, batch_size, guidance, settings), batch_size)
 
     def make_guidance(self,
         guidance_scale, # as in `guidance.make_guidance`
@@ -414,15 +425,19 @@ class TextToImage:
         return inpaint(sample, self.model, self.schedule, mask=mask, num_resamples=edit.num_resamples,
                        **settings)
 
-    def _decoded(self, steps, edit=None):
-        "The same steps with images; what lies outside a mask is that of the caller's images."
+    def _decoded(self, steps, batch_size, edit=None, start=0):
+        "The same steps, from `start` on with images; what lies outside a mask is that of the caller's images."
+        import torch
         for step in steps:
-            x0 = self.decode(step.x0)
+            if step.index < start:
+                yield step
+                continue
+            x0 = torch.cat([self.decode(part) for part in step.x0.split(batch_size)])
             if edit is not None and edit.mask is not None:
                 x0 = x0.where(edit.mask.to(x0.device), edit.images.to(x0))
             yield replace(step, x0=x0)
 
-    @delegates(stream)
+    @delegates(stream, but=["decode_from"])
     def __call__(self,
         prompt, # a string, or a list of them
         num_images_per_prompt: int = 1,
@@ -435,7 +450,7 @@ class TextToImage:
 
         from t2i_diffusion.images import to_pil
         seed = fresh_seed() if seed is None else seed
-        steps = self.stream(prompt, num_images_per_prompt, seed=seed, **kwargs)
+        steps = self.stream(prompt, num_images_per_prompt, seed=seed, decode_from=-1, **kwargs)
         total = number_of_steps(self.config, **kwargs)
         for step in tqdm(steps, total=total, disable=not progress):
             pass

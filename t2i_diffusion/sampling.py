@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -28,7 +29,7 @@ def trailing_timesteps(
 ) -> list[int]:  # descending; the first is T - 1
     'Evenly spaced timesteps from T - 1 down, "trailing" (Lin et al. 2023, arXiv:2305.08891, table 2).'
     T, n = num_train_timesteps, num_inference_steps
-    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= T:
+    if isinstance(n, bool) or not isinstance(n, Integral) or not 1 <= n <= T:
         raise ValueError(f"num_inference_steps must be a whole number from 1 to {T}, got {n!r}.")
     return [round((n - i) * T / n) - 1 for i in range(n)]
 
@@ -163,12 +164,14 @@ def _check(schedule, text, negative, shape, timesteps, x_t, prediction_type, gui
     if prediction_type not in PREDICTION_TYPES:
         known = ", ".join(PREDICTION_TYPES)
         raise ValueError(f"unknown prediction_type {prediction_type!r}; choose one of {known}.")
+    if len(timesteps) == 0:
+        raise ValueError("there is no timestep to visit: `timesteps` is empty.")
     if prediction_type == "epsilon" and schedule.signal[timesteps[0]] == 0:
         raise ValueError(f"'epsilon' cannot start at timestep {timesteps[0]}: no signal is left.")
     if x_t is not None and tuple(x_t.shape) != tuple(shape):
         raise ValueError(f"the starting point has shape {tuple(x_t.shape)}, not {tuple(shape)}.")
-    if guidance is None and guidance_scale != 1 and negative is None:
-        raise ValueError('guidance needs `negative`: encode "" for the unconditional prompt.')
+    if guidance is None and guidance_scale != 1 and (text is None or negative is None):
+        raise ValueError('guidance needs `text` and `negative`: encode "" for the unconditional prompt.')
     for t in (text, negative):
         if t is not None and not isinstance(t, TextEmbedding):
             raise TypeError(f"{type(t).__name__} is no TextEmbedding; TextEncoder().encode([...]) makes one.")

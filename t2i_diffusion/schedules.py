@@ -8,6 +8,7 @@ __all__ = ['SCHEDULES', 'linear_betas', 'scaled_linear_betas', 'cosine_betas', '
 
 # %% ../nbs/02_schedules.ipynb #1e7892bc
 import math
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -104,7 +105,7 @@ def make_schedule(
     Raises `ValueError` for an unknown name, T below 2 or a shift that is not positive."""
     if name not in SCHEDULES:
         raise ValueError(f"unknown schedule {name!r}; choose one of {', '.join(SCHEDULES)}.")
-    if not isinstance(num_train_timesteps, int) or num_train_timesteps < 2:
+    if not isinstance(num_train_timesteps, Integral) or num_train_timesteps < 2:
         raise ValueError("num_train_timesteps must be an integer from 2, "
                          f"got {num_train_timesteps!r}.")
     if not 0 < shift < math.inf:

@@ -340,13 +340,13 @@ def fit_shape(
 
 # %% ../nbs/06_shapes.ipynb #52a43932
 def find_shapes(
-    image,  # a PIL image, or a tensor [3, H, W] in [-1, 1]
+    image,  # a square PIL image, or a tensor [3, H, H] in [-1, 1]
     n: int = 1,  # how many shapes to look for
 ) -> tuple[str, list[FoundShape]]:  # the background's colour, and at most n shapes
     "See which shapes an image shows, by colours and geometry alone; the largest core comes first."
     x0 = image if isinstance(image, Tensor) else from_pil(image.convert("RGB"))
-    if x0.ndim != 3 or x0.shape[0] != 3:
-        raise ValueError(f"an image must be [3, H, W] in [-1, 1], got shape {tuple(x0.shape)}.")
+    if x0.ndim != 3 or x0.shape[0] != 3 or x0.shape[1] != x0.shape[2]:
+        raise ValueError(f"an image must be square, [3, H, H] in [-1, 1], got shape {tuple(x0.shape)}.")
     pixels = x0.detach().float().cpu().clamp(-1, 1).permute(1, 2, 0).numpy().astype(np.float64)
     if len(pixels) < 32:  # a core needs a few pixels to survive
         pixels = pixels.repeat(2, axis=0).repeat(2, axis=1)
@@ -425,8 +425,9 @@ def attributes_right(
     "Prompt adherence: how much of what the captions say do the images show?"
     right, asked = Counter(), Counter()
     for image, caption in zip(images, captions, strict=True):
+        found = check_caption(image, caption)
         counted = all_scenes()[caption].held_out_attributes
-        for attribute, value in check_caption(image, caption).items():
+        for attribute, value in found.items():
             if attribute in counted or not only_held_out:
                 right[attribute] += value
                 asked[attribute] += 1

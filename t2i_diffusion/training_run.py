@@ -224,7 +224,7 @@ def open_images(
     return make_dataset(
         config.dataset, config.source or None, config.image_size, list(config.classes) or None,
         cache_dir=config.cache_dir or None, max_images=config.max_images or None, streaming=config.streaming,
-        seed=config.seed)
+        seed=config.seed, text_column=config.text_column or None)
 
 def open_dataset(config: TrainConfig, device="cpu"):
     "The training set that a config names, and what turns it into images: None where it holds images."
@@ -259,6 +259,9 @@ def new_checkpoint(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     yield folder
+    for path in folder.iterdir(): # onto the disk, before the name says that they are
+        with open(path, "rb+") as file:
+            os.fsync(file.fileno())
     shutil.rmtree(final, ignore_errors=True)
     os.rename(folder, final)
     for old in checkpoints(config)[:-config.keep_checkpoints]:
@@ -340,7 +343,11 @@ def checkpoint_to_resume(
     found = checkpoints(config)
     if not found:
         return None
-    saved = json.loads((found[-1] / "state.json").read_text())["config"]
+    try:
+        saved = json.loads((found[-1] / "state.json").read_text())["config"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{found[-1]} is damaged ({error}): remove that folder, and the run resumes from the "
+                         "checkpoint before it.") from None
     if "backbone" not in saved:
         raise ValueError(f"{config.folder} holds a run of another kind: give this run another name.")
     for name in ("autoencoder", "init_from"): # may have moved; `check_data` compares the latents
@@ -429,17 +436,11 @@ def saved_steps(
 def save_results(
     run: TrainingRun,
 ):
-    "The trained model, and the images that show it."
+    "The images that show the trained model, and the model, which says by its presence that all is there."
     config, folder = run.config, run.config.folder
-    if config.lora_rank:
-        about = {name: run.info[name] for name in ("prompts", "training")}
-        save_lora(folder / "lora.safetensors", run.ema.model, torch.float16, base_model=config.init_from, **about)
-    else:
-        save_model(folder, run.ema.model, torch.float16, run.autoencoder, **run.info)
-        save_text_embeddings(folder, run.encoder, run.info["prompts"])
     count = min(3, len(run.dataset))
     x0, _ = run.dataset.batch(shuffled_indices(0, count, len(run.dataset)), torch.Generator().manual_seed(0))
-    figure = forward_diffusion_figure(x0, run.schedule, decode=run.decode)
+    figure = forward_diffusion_figure(x0, run.schedule, decode=lambda z: run.decode(z.to(run.device)))
     write_atomically(folder / "forward_diffusion.png", figure.savefig)
     for prompt in config.show or (config.prompts or run.dataset.classes)[:2]:
         steps = [run.decode(torch.cat([step.x_t, step.x0])) for step in sample_steps(run, [prompt] * 4)]
@@ -447,6 +448,12 @@ def save_results(
         save_gif(folder / f"class_{slug(prompt)}_generation.gif", frames)
         final = image_grid(steps[-1][4:], nrow=2, scale=4)
         write_atomically(folder / f"final_class_{slug(prompt)}.png", final.save)
+    if config.lora_rank:
+        about = {name: run.info[name] for name in ("prompts", "training")}
+        save_lora(folder / "lora.safetensors", run.ema.model, torch.float16, base_model=config.init_from, **about)
+    else:
+        save_text_embeddings(folder, run.encoder, run.info["prompts"])
+        save_model(folder, run.ema.model, torch.float16, run.autoencoder, **run.info)
 
 # %% ../nbs/library/training_run.ipynb #673cc546
 def train(

@@ -109,6 +109,7 @@ class Worker:
         "A run, frame by frame. ValueError says what to change."
         words = self.read_prompt(prompt)["words"]
         pipe = self.pipe_with(lora, fast)
+        settings.setdefault("batch_size", max(1, num_images_per_prompt)) # attention is that of one batch
         return self._frames(pipe, lambda: pipe.stream(prompt, num_images_per_prompt, **settings), words)
 
     def _frames(self, pipe, start, words=()):
@@ -282,6 +283,7 @@ def edit(self: Worker,
     settings["image"] = read_image(image)
     if mask is not None:
         settings["mask_image"] = read_image(mask)
+    settings.setdefault("batch_size", max(1, num_images_per_prompt)) # attention is that of one batch
     return self._frames(pipe, lambda: pipe.stream(prompt, num_images_per_prompt, **settings), words)
 
 def read_image(
@@ -289,8 +291,9 @@ def read_image(
 ):
     "An uploaded file as a `PIL.Image`, in RGB; ValueError for anything that is no image."
     from PIL import Image
+    from t2i_diffusion.images import as_rgb
     try:
-        return Image.open(io.BytesIO(content)).convert("RGB")
+        return as_rgb(Image.open(io.BytesIO(content)))
     except (OSError, Image.DecompressionBombError):
         raise ValueError("This file is no image that can be read: choose a PNG, JPEG, GIF or WebP.") from None
 
@@ -405,22 +408,26 @@ STREAMS = ("frames", "between", "compare", "edit")
 
 def serve_worker(
     worker: Worker,
-    listener, # a `multiprocessing.connection.Listener` with an authkey
+    listener, # a `multiprocessing.connection.Listener` without an authkey
+    key: bytes, # which everyone who connects must have
 ):
     "Answer everyone who connects, each in a thread, until the listener is closed."
     while True:
         try:
             connection = listener.accept()
-        except Exception as error: # somebody without the key, or the end
-            if isinstance(error, OSError) and getattr(listener, "_listener", None) is None:
+        except OSError: # somebody who has hung up already, or the end
+            if getattr(listener, "_listener", None) is None:
                 return
             continue
-        threading.Thread(target=_answer, args=(worker, connection), daemon=True).start()
+        threading.Thread(target=_answer, args=(worker, connection, key), daemon=True).start()
 
-def _answer(worker, connection):
+def _answer(worker, connection, key):
     "One request; whatever goes wrong on the worker's side is sent as a sentence."
+    from multiprocessing.connection import AuthenticationError, answer_challenge, deliver_challenge
     with connection:
-        try:
+        try: # what a listener with an authkey does in `accept`, where someone silent would keep all others waiting
+            deliver_challenge(connection, key)
+            answer_challenge(connection, key)
             name, arguments = connection.recv()
             try:
                 for item in _results(worker, name, arguments):
@@ -431,7 +438,7 @@ def _answer(worker, connection):
             except Exception as error:
                 expected = isinstance(error, (ValueError, OSError))
                 connection.send(("error", str(error) if expected else f"{type(error).__name__}: {error}"))
-        except (EOFError, OSError):
+        except (AuthenticationError, EOFError, OSError):
             pass
 
 def _results(worker, name, arguments):
@@ -499,10 +506,10 @@ def _worker_process(checkpoint, loras, key, parent):
     try:
         worker = make_worker(checkpoint, loras)
         worker.pipe.encoder.word_pieces("") # loads it now, not for the first visitor
-        listener = Listener(("127.0.0.1", 0), authkey=key)
+        listener = Listener(("127.0.0.1", 0))
     except BaseException as error:
         return parent.send(("error", str(error) or type(error).__name__))
-    threading.Thread(target=serve_worker, args=(worker, listener), daemon=True).start()
+    threading.Thread(target=serve_worker, args=(worker, listener, key), daemon=True).start()
     parent.send(("ready", listener.address))
     try:
         parent.recv()
