@@ -26,7 +26,7 @@ class AutoencoderTrainConfig:
     dataset: str = "shapes" # What to train on: shapes, tiny-imagenet, imagenet, folder or hub.
     source: str = "" # Where the images are: a folder, a zip file or a Hub id. Shapes need none.
     classes: tuple[str, ...] = () # Train on these classes only. By default, all.
-    text_column: str = "" # What a table's column of captions is called. By default, the first of the usual names.
+    text_column: str = "" # The table's column of captions. By default, text, caption or the like; else the labels.
     image_size: int = 32 # Height and width of the images, in pixels.
     max_images: int = 0 # Use at most this many images; 0 means all.
     streaming: bool = False # Read a Hub data set without keeping its files.

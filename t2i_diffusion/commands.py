@@ -105,7 +105,7 @@ class GenerateConfig:
     guidance_rescale: float | None = None # How far to undo the contrast that guidance adds, from 0 to 1.
     guidance_interval: tuple[float, float] | None = None # Guide only between these two noise levels, sigma / signal.
     autoguidance_above: float | None = None # Above this noise level, a model's guide gets the prompt, too.
-    sampler: str | None = None # The sampler: dpmpp_2m, heun, ddim or ddpm.
+    sampler: str | None = None # The sampler: dpmpp_2m, heun, ddim or ddpm; consistency for distilled models.
     eta: float | None = None # How much fresh noise ddim adds at each step, from 0 to 1. By default, none.
     seed: int = 0 # Another seed gives other images, the same seed the same ones.
     negative_prompt: str = "" # What to move away from. By default, the unconditional prompt.
@@ -271,7 +271,7 @@ def t2i_web(config):
 
 @dataclass
 class ExportConfig:
-    """Write a model as ONNX files, with a program that samples from them by numpy alone.
+    """Write a model as ONNX files, with a program that samples from them with numpy and onnxruntime.
 
     Every file is compared with torch. Needs the extra onnx: pip install 't2i_diffusion[onnx]'.
     """

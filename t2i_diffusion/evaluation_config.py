@@ -17,12 +17,12 @@ class EvaluationConfig:
     """
     checkpoint: str | None = None # The model: a name from the package, a folder, or a Hub id. By default, photos-64.
     source: str = "" # Where the real images are, as for t2i_train. Without them there is only prompt accuracy; shapes need none.
-    classifier: str = "" # Who names the images: a folder or a name from the package. By default, a network trained on ImageNet.
+    classifier: str = "" # Who names the images: a folder or a name from the package. By default, a network trained on ImageNet; for shapes, the package's shapes-32.
     num_images: int = 1000 # How many images to generate by plain class name, the same number of each class.
     images_per_paraphrase: int = 20 # How many images of each paraphrase to generate.
-    num_inference_steps: int | None = None # How many times to call the network. By default, what the checkpoint recommends.
+    num_inference_steps: int | None = None # How many steps to sample in. By default, what the checkpoint recommends.
     guidance_scale: float | None = None # How strongly the prompt counts. By default, what the checkpoint recommends.
-    sampler: str | None = None # The sampler: dpmpp_2m, heun, ddim or ddpm. By default, what the checkpoint recommends.
+    sampler: str | None = None # The sampler: dpmpp_2m, heun, ddim or ddpm; consistency for distilled models. By default, what the checkpoint recommends.
     seed: int = 0 # Another seed gives other images.
     curves: tuple[str, ...] = () # What to vary besides: guidance, steps, or both.
     run: str = "" # The folder of a training run: also measure each of its checkpoints.

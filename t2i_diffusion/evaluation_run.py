@@ -580,7 +580,7 @@ def summary_lines(results: dict) -> list[str]:
         lines.append(f"real validation images: {a['top1']:.1%}, top-5 {a['top5']:.1%} "
                      f"({a['images']:,} images); not a ceiling")
     for kind, shares in results.get("attributes", {}).items():
-        listed = ", ".join(f"{k} {v:.0%}" for k, v in shares.items())
+        listed = ", ".join(f"{'all together' if k == 'all' else k} {v:.1%}" for k, v in shares.items())
         lines.append(f"attributes right, {kind.replace('_', ' ')}: {listed}")
     for name, found in results.get("sets", {}).items():
         if found:
@@ -628,7 +628,7 @@ def draw_curve(axis, points, y, xlabel):
     axis.set(xlabel=xlabel, ylabel=titles[y])
 
 # %% ../nbs/library/evaluation_run.ipynb #9ad1856e
-CURVES = dict(guidance="guidance scale", steps="calls of the network", training="images seen in training")
+CURVES = dict(guidance="guidance scale", steps="sampling steps", training="images seen in training")
 
 def draw_tiles(axis, images, nrow, title, labels=()):
     "A grid of images, with a label beside each row."

@@ -60,9 +60,9 @@ def centre_square(
     return image.resize((side, side), Image.Resampling.LANCZOS, box=box)
 
 def as_rgb(
-    image: Image.Image, # any mode
+    image: Image.Image, # of 8 bits a channel; `decode_image` scales deeper ones
 ) -> Image.Image:
-    "In RGB, upright as the camera noted, and what is transparent on white."
+    "The image in RGB: upright, as its EXIF data say, and on white where it is transparent."
     image = ImageOps.exif_transpose(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")

@@ -72,7 +72,7 @@ class SettingsPanel(W.VBox):
         self.count = labelled(W.IntSlider, "Images", "How many images, 1 to 8", value=4, min=1, max=8)
         self.seed = labelled(W.IntText, "Seed", "The same seed gives the same images", value=0)
         self.dice = button("Another", "Choose another seed at random")
-        self.steps = labelled(W.IntSlider, "Steps", "How many times the network is asked",
+        self.steps = labelled(W.IntSlider, "Steps", "In how many steps to sample",
                               value=sampling["num_inference_steps"], min=1, max=self.most_steps)
         self.guidance = labelled(W.FloatSlider, "Guidance", "How much the prompt counts; 1 is no guidance",
                                  value=min(sampling["guidance_scale"], 12), min=1, max=12, step=0.5,

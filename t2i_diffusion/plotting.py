@@ -240,7 +240,7 @@ def loss_figure(
 def mean_and_error(
     values, # repetitions (seeds) first: [R], or [R, N] as nested lists or a tensor
 ): # mean and standard error of the mean: two numbers, or two lists [N]
-    "What to report of a few repetitions: their mean, and how far it may be off (one standard deviation)."
+    "What to report of a few repetitions: their mean, and how far it may be off (one standard error)."
     values = values.tolist() if hasattr(values, "tolist") else list(values)
     if isinstance(values[0], (list, tuple)):
         means, errors = zip(*(mean_and_error(column) for column in zip(*values)))

@@ -28,7 +28,7 @@ class TrainConfig:
     dataset: str = "shapes" # What to train on: shapes, tiny-imagenet, imagenet, folder or hub.
     source: str = "" # Where the images are: a folder, a zip file or a Hub id. Shapes need none.
     classes: tuple[str, ...] = () # Train on these classes only. By default, all.
-    text_column: str = "" # What a table's column of captions is called. By default, the first of the usual names.
+    text_column: str = "" # The table's column of captions. By default, text, caption or the like; else the labels.
     image_size: int = 32 # Height and width of the images, in pixels.
     max_images: int = 0 # Use at most this many images; 0 means all.
     streaming: bool = False # Read a Hub data set without keeping its files.
@@ -59,7 +59,7 @@ class TrainConfig:
     loss_weighting: str = "snr_plus_one" # One of constant, snr, truncated_snr, snr_plus_one and min_snr.
     max_loss_weight: float = 10.0 # Upper bound of the weight on the error of x0.
     perceptual_weight: float = 0.0 # Weight of the perceptual distance of predicted images from true ones.
-    alignment_weight: float = 0.0 # Weight of telling an image network's features; for the transformer.
+    alignment_weight: float = 0.0 # Weight of the loss for predicting an image network's features; transformer only.
     timestep_sampling: str = "stratified" # One of uniform, stratified and logit_normal.
     text_dropout: float = 0.1 # Share of captions replaced by the unconditional prompt.
 
@@ -108,7 +108,7 @@ class TrainConfig:
         self.cross_attention = self.cross_attention or self.self_attention
 
     def adopt(self, base: dict):
-        "A LoRA fits one model: take what that is made for from its config."
+        "A LoRA fits one model: take from the model's config what it was made for."
         if "autoencoder" in base:
             self.autoencoder = self.init_from
         top = {name: base[name] for name in ("backbone", "prediction_type", "text_encoder")}
@@ -198,7 +198,7 @@ POSITIVE = (
 def check_source(
     config, # a `TrainConfig`, or anything with `dataset`, `source` and `classes`
 ):
-    "Raise `ValueError` where the data set lacks a source, or has none."
+    "Raise `ValueError` where a data set lacks its source, or where a source or classes are given to one that has none."
     if config.dataset != "shapes" and not config.source:
         raise ValueError(f"dataset {config.dataset} needs a source: a folder, a zip file or a Hub id.")
     if config.dataset == "shapes" and (config.source or config.classes):

@@ -295,8 +295,7 @@ def save_checkpoint(
     with new_checkpoint(run.config, run.progress["step"]) as folder:
         save_network(folder / "model.safetensors", run.network, **run.info)
         save_network(folder / "ema.safetensors", run.ema.model, **run.info)
-        random_state = {"random_state": torch.get_rng_state()}
-        save_file(random_state | optimizer_tensors(run.optimizer), folder / "optimizer.safetensors")
+        save_file(optimizer_tensors(run.optimizer), folder / "optimizer.safetensors")
         (folder / "state.json").write_text(json.dumps({"config": asdict(run.config), **run.progress}))
 
 def load_checkpoint(
@@ -307,7 +306,7 @@ def load_checkpoint(
     network.load_state_dict(load_file(folder / "model.safetensors"))
     ema.model.load_state_dict(load_file(folder / "ema.safetensors"))
     saved = load_file(folder / "optimizer.safetensors")
-    torch.set_rng_state(saved.pop("random_state"))
+    saved.pop("random_state", None) # of older checkpoints
     load_optimizer_tensors(optimizer, saved)
     progress = json.loads((folder / "state.json").read_text())
     progress.pop("config")
@@ -488,7 +487,8 @@ def train(
             save_samples(run)
 
     result = config.folder / ("lora.safetensors" if config.lora_rank else "model.safetensors")
-    if run.is_main and saved_steps(result) != progress["step"]: # none yet, or those of a shorter run
+    complete = config.lora_rank or (config.folder / "config.json").is_file() # which is written after the weights
+    if run.is_main and not (complete and saved_steps(result) == progress["step"]): # none yet, or of a shorter run
         save_results(run)
     run.accelerator.end_training()
     return config.folder

@@ -91,7 +91,7 @@ def check_address(
 
 # %% ../nbs/library/web.ipynb #4b1075bb
 def serve(
-    checkpoint: str = None, # a name, folder or Hub id; None is the checkpoint inside the package
+    checkpoint: str = None, # a name, folder or Hub id; None is the base model of the first LoRA, or the default
     host: str = "127.0.0.1", # the address to listen on; 0.0.0.0 lets other machines in
     port: int = 8866,
     loras=(), # LoRA files for the menu, beside those in the checkpoint's folder

@@ -196,7 +196,8 @@ def between(self: Worker,
 
     def start():
         text = between_texts(encode([prompt]), encode([second]), torch.linspace(0, 1, count))
-        return pipe.stream_embedding(text, encode([negative_prompt]), seeds=[seed] * count, **asked)
+        return pipe.stream_embedding(text, encode([negative_prompt]), seeds=[seed] * count,
+                                     has_negative=bool(negative_prompt), **asked)
 
     return self._frames(pipe, start)
 
@@ -378,7 +379,7 @@ class Run:
         return f"{self.total} steps in {self.seconds:.1f} s."
 
     def files(self) -> dict: # name: bytes
-        "The run to keep: image, animation, and the settings that reproduce both."
+        "A run of `frames` to keep: image, animation, and the settings that reproduce both."
         name = slug(self.settings["prompt"])
         arguments = {key: value for key, value in self.settings.items() if key not in ("lora", "fast")}
         checkpoint = f"{self.checkpoint}-fast" if self.settings.get("fast") else self.checkpoint
@@ -453,7 +454,7 @@ class Client:
     "A `Worker` in another process: same methods, same answers."
     def __init__(self,
         address, # of its listener
-        key: bytes, # the listener's authkey
+        key: bytes, # as `serve_worker` was given it
     ):
         self.address = address
         self.key = key
