@@ -26,7 +26,7 @@ from .plotting import loss_figure
 from .training import shuffled_indices
 from .training_run import (
     checkpoints, differences, load_optimizer_tensors, new_checkpoint, on_cpu, open_images, optimizer_tensors,
-    pick_precision, saved_steps)
+    pick_precision, read_state, saved_steps)
 
 # %% ../nbs/library/autoencoder_run.ipynb #ac301181
 class AutoencoderRun:
@@ -139,7 +139,7 @@ def load_autoencoder_checkpoint(
     trainer.discriminator.load_state_dict(states.pop("discriminator"))
     for kind, tensors in states.items():
         load_optimizer_tensors(getattr(trainer, kind), tensors)
-    progress = json.loads((folder / "state.json").read_text())
+    progress = read_state(folder)
     progress.pop("config")
     return progress
 
@@ -158,7 +158,7 @@ def autoencoder_to_resume(
     found = checkpoints(config)
     if not found:
         return None
-    saved = json.loads((found[-1] / "state.json").read_text())["config"]
+    saved = read_state(found[-1])["config"]
     if "latent_channels" not in saved:
         raise ValueError(f"{config.folder} holds a run of another kind: give this run another name.")
     other = differences(autoencoder_settings(config), autoencoder_settings(AutoencoderTrainConfig(**saved)))

@@ -271,7 +271,7 @@ def t2i_web(config):
 
 @dataclass
 class ExportConfig:
-    """Write a model as ONNX files, with a program that samples from them with numpy and onnxruntime.
+    """Write a model as ONNX files, and a program that samples from them; it needs numpy, onnxruntime and Pillow.
 
     Every file is compared with torch. Needs the extra onnx: pip install 't2i_diffusion[onnx]'.
     """

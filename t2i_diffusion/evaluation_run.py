@@ -318,7 +318,7 @@ class Evaluation:
         file = self.folder / "settings.json"
         there = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         mine = json.loads(json.dumps(self.about))
-        other = [key for key, value in there.items() if value != mine.get(key)]
+        other = [key for key in there | mine if there and (there.get(key) or None) != (mine.get(key) or None)]
         if other:
             raise ValueError(f"{self.folder} holds an evaluation with another {', '.join(other)}: "
                              "give this one another --name, or remove that folder.")

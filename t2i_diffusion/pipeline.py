@@ -120,7 +120,9 @@ def read_edit(
     if num_resamples < 1:
         raise ValueError(f"num_resamples must be at least 1, got {num_resamples}.")
 
+    import numpy as np
     import torch
+    from PIL import Image
     from t2i_diffusion.images import from_pil
     images = _pil_images(image, "image", num_prompts)
     x0 = torch.stack([from_pil(one, image_size) for one in images])
@@ -131,20 +133,23 @@ def read_edit(
         if one.size != its_mask.size:
             sizes = "{}×{} pixels, image {}×{}".format(*its_mask.size, *one.size)
             raise ValueError(f"mask_image has {sizes}: a mask must have the size of its image.")
-    mask = torch.stack([from_pil(one.convert("L"), image_size)[:1] for one in masks]) > 0
+    greys = [Image.fromarray(np.asarray(one.convert("L"))) for one in masks] # white, whatever is transparent
+    mask = torch.stack([from_pil(grey, image_size)[:1] for grey in greys]) > 0
     if not mask.flatten(1).any(1).all():
         raise ValueError("mask_image has no white pixel: white marks what to repaint.")
     return Edit(x0, mask, strength, num_resamples)
 
 def _pil_images(value, name, count):
-    "One image for each prompt."
+    "One image for each prompt, upright."
     from PIL import Image
+    from t2i_diffusion.images import upright
     images = list(value) if isinstance(value, (list, tuple)) else [value]
     wrong = [image for image in images if not isinstance(image, Image.Image)]
     if wrong:
         raise ValueError(f"{name} must be a PIL image or a list of them, got {type(wrong[0]).__name__}.")
     if len(images) not in (1, count):
         raise ValueError(f"{name} has {len(images)} images for {count} prompts; give one, or one for each.")
+    images = [upright(image) for image in images]
     return images * count if len(images) == 1 else images
 
 # %% ../nbs/library/pipeline.ipynb #8a7477a6

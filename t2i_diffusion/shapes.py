@@ -344,7 +344,7 @@ def find_shapes(
     n: int = 1,  # how many shapes to look for
 ) -> tuple[str, list[FoundShape]]:  # the background's colour, and at most n shapes
     "See which shapes an image shows, by colours and geometry alone; the largest core comes first."
-    x0 = image if isinstance(image, Tensor) else from_pil(image.convert("RGB"))
+    x0 = image if isinstance(image, Tensor) else from_pil(image)
     if x0.ndim != 3 or x0.shape[0] != 3 or x0.shape[1] != x0.shape[2]:
         raise ValueError(f"an image must be square, [3, H, H] in [-1, 1], got shape {tuple(x0.shape)}.")
     pixels = x0.detach().float().cpu().clamp(-1, 1).permute(1, 2, 0).numpy().astype(np.float64)

@@ -130,8 +130,6 @@ class TextEncoder:
             raise TypeError(f"encode takes a list of strings, as in ['a goldfish']; got {prompts!r}.")
         if not prompts:
             raise ValueError("encode needs at least one prompt; the unconditional prompt is [''].")
-        for oldest in list(self._cache)[:-1000]: # a server is asked for ever
-            del self._cache[oldest]
         new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._cache]
         if new:
             self._encode_new(new, batch_size)

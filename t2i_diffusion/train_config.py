@@ -198,12 +198,14 @@ POSITIVE = (
 def check_source(
     config, # a `TrainConfig`, or anything with `dataset`, `source` and `classes`
 ):
-    "Raise `ValueError` where a data set lacks its source, or where a source or classes are given to one that has none."
+    "Raise `ValueError` where the data set lacks its source, or has no use for what is given."
     if config.dataset != "shapes" and not config.source:
         raise ValueError(f"dataset {config.dataset} needs a source: a folder, a zip file or a Hub id.")
     if config.dataset == "shapes" and (config.source or config.classes):
         raise ValueError("the dataset shapes is rendered and has neither source nor classes: for images of your own "
                          "choose another dataset, such as folder.")
+    if config.text_column and (config.dataset == "shapes" or config.classes):
+        raise ValueError("text_column is for tables with captions of their own: leave it out for shapes and for classes.")
 
 def check_numbers(config: TrainConfig):
     "Raise `ValueError` for a number out of its range."

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['pick_precision', 'on_cpu', 'shared_text_encoder', 'TrainingRun', 'start_accelerator', 'open_images', 'open_dataset',
            'checkpoints', 'new_checkpoint', 'optimizer_tensors', 'load_optimizer_tensors', 'save_checkpoint',
-           'load_checkpoint', 'differences', 'model_settings', 'checkpoint_to_resume', 'usual_prompts',
+           'read_state', 'load_checkpoint', 'differences', 'model_settings', 'checkpoint_to_resume', 'usual_prompts',
            'save_text_embeddings', 'sample_steps', 'log_images', 'save_samples', 'saved_steps', 'save_results', 'train']
 
 # %% ../nbs/library/training_run.ipynb #5aaffbd5
@@ -298,6 +298,17 @@ def save_checkpoint(
         save_file(optimizer_tensors(run.optimizer), folder / "optimizer.safetensors")
         (folder / "state.json").write_text(json.dumps({"config": asdict(run.config), **run.progress}))
 
+def read_state(
+    folder: Path, # a checkpoint
+) -> dict: # the progress, and the run's config
+    "What state.json holds. Raises `ValueError` if it is damaged."
+    try:
+        state = json.loads((folder / "state.json").read_text())
+        return dict(state, config=dict(state["config"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder} is damaged ({error}): remove that folder, and the run resumes from the "
+                         "checkpoint before it.") from None
+
 def load_checkpoint(
     folder: Path, # as `save_checkpoint` wrote it
     network, ema: EMA, optimizer, # filled in place
@@ -308,7 +319,7 @@ def load_checkpoint(
     saved = load_file(folder / "optimizer.safetensors")
     saved.pop("random_state", None) # of older checkpoints
     load_optimizer_tensors(optimizer, saved)
-    progress = json.loads((folder / "state.json").read_text())
+    progress = read_state(folder)
     progress.pop("config")
     return progress
 
@@ -342,17 +353,16 @@ def checkpoint_to_resume(
     found = checkpoints(config)
     if not found:
         return None
-    try:
-        saved = json.loads((found[-1] / "state.json").read_text())["config"]
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"{found[-1]} is damaged ({error}): remove that folder, and the run resumes from the "
-                         "checkpoint before it.") from None
+    saved = read_state(found[-1])["config"]
     if "backbone" not in saved:
         raise ValueError(f"{config.folder} holds a run of another kind: give this run another name.")
     for name in ("autoencoder", "init_from"): # may have moved; `check_data` compares the latents
         if saved.get(name) and getattr(config, name):
             saved[name] = getattr(config, name)
-    saved = TrainConfig(**saved)
+    try:
+        saved = TrainConfig(**saved)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{found[-1]} has settings that are refused ({error}): give this run another name.") from None
     theirs = model_settings(saved) | {"dataset": saved.dataset}
     other = differences(mine | {"dataset": config.dataset}, theirs)
     if other:

@@ -26,7 +26,7 @@ scratch = tempfile.TemporaryDirectory()
 
 SECTIONS = { # folder of nbs/ -> its name, and the introduction of its page
     "solutions": ("Solutions", "The exercises of every chapter, solved and run."),
-    "library": ("Library", "What a library needs and a learner may skip: each notebook exports one module, and one tells what was tried for `photos-64`."),
+    "library": ("Library", "What a library needs and a learner may skip: each notebook but one exports a module; that one tells what was tried for `photos-64`."),
     "tests": ("Tests", "What needs more than one notebook to test."),
 }
 LINK = re.compile(r'(`+)(?!`).*?(?<!`)\1(?!`)|(\]\(|src="|href=")(?![a-z]+:|#|/)([^)"\s]+)', re.DOTALL) # or code, which has none
