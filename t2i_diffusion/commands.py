@@ -213,9 +213,10 @@ def open_image(
     "An image file. Raises `ValueError` if it cannot be read."
     if path is None:
         return None
-    from PIL import Image, ImageOps
+    from PIL import Image
+    from t2i_diffusion.images import upright
     try:
-        return ImageOps.exif_transpose(Image.open(path))
+        return upright(Image.open(path))
     except FileNotFoundError:
         raise ValueError(f"there is no file {path}.") from None
     except (OSError, Image.DecompressionBombError):

@@ -316,9 +316,10 @@ class Evaluation:
     def compare_folder(self):
         "Refuse a folder that holds another evaluation."
         file = self.folder / "settings.json"
-        there = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        mine = json.loads(json.dumps(self.about))
-        other = [key for key in there | mine if there and (there.get(key) or None) != (mine.get(key) or None)]
+        if not file.exists():
+            return
+        there, mine = json.loads(file.read_text(encoding="utf-8")), json.loads(json.dumps(self.about))
+        other = [key for key in there | mine if (there.get(key) or None) != (mine.get(key) or None)]
         if other:
             raise ValueError(f"{self.folder} holds an evaluation with another {', '.join(other)}: "
                              "give this one another --name, or remove that folder.")

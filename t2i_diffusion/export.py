@@ -143,7 +143,8 @@ def export_model(
     prompts: list = (), # to embed, beside those that the model was trained on
 ) -> dict: # file name -> the largest difference to torch
     "Write a model as ONNX files, with all that sampling from them needs."
-    if sampling_settings(pipe.config)["guidance_rescale"]:
+    sampling = sampling_settings(pipe.config)
+    if sampling["guidance_rescale"]:
         raise ValueError("this checkpoint recommends guidance_rescale, which sample.py does not have.")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -178,7 +179,7 @@ def export_model(
     tables = {name: table.float().numpy() for name, table in tables.items()}
     tables["mask"] = text.mask.numpy()
     write_atomically(folder / "tables.npz", lambda file: np.savez_compressed(file, **tables))
-    about = dict(prompts=prompts, shape=shape, sampling=sampling_settings(pipe.config),
+    about = dict(prompts=prompts, shape=shape, sampling=sampling,
                  prediction_type=pipe.prediction_type, training=pipe.config.get("training", {}))
     texts = {"config.json": json.dumps(about, indent=1, ensure_ascii=False) + "\n", "sample.py": EXAMPLE}
     for name, text in texts.items():

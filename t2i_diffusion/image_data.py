@@ -32,7 +32,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from .class_names import ClassName, caption_groups, class_name, imagenet_classes, select_classes
-from .images import as_rgb, from_uint8, make_digest
+from .images import as_rgb, from_uint8, make_digest, upright
 from .shapes import ShapesDataset
 
 # %% ../nbs/library/image_data.ipynb #1d44b306
@@ -58,7 +58,7 @@ def decode_image(
     if image.format == "JPEG":
         image.draft(None, (2 * image_size, 2 * image_size)) # decode at 1/2, 1/4 or 1/8 of the size
     if image.mode[0] in "IF":
-        image = _grey_to_8_bits(ImageOps.exif_transpose(image))
+        image = _grey_to_8_bits(upright(image))
     image = as_rgb(image)
     if image.size != (image_size, image_size):
         image = ImageOps.fit(image, (image_size, image_size), Image.Resampling.BICUBIC)

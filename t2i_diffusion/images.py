@@ -64,6 +64,8 @@ def upright(image: Image.Image) -> Image.Image:
     "The image as its EXIF data say that it is to be seen; data that can't be read say nothing."
     try:
         return ImageOps.exif_transpose(image)
+    except OSError: # the image itself can't be read
+        raise
     except Exception: # of many kinds
         return image
 
