@@ -784,8 +784,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/t2i_diffusion', 'doc_host'
                                                                                                  't2i_diffusion/photographs.py'),
                                            't2i_diffusion.photographs.AlignmentLoss.__init__': ( 'photographs.html#alignmentloss.__init__',
                                                                                                  't2i_diffusion/photographs.py'),
-                                           't2i_diffusion.photographs.AlignmentLoss._keep': ( 'photographs.html#alignmentloss._keep',
-                                                                                              't2i_diffusion/photographs.py'),
                                            't2i_diffusion.photographs.Muon': ('photographs.html#muon', 't2i_diffusion/photographs.py'),
                                            't2i_diffusion.photographs.Muon.__init__': ( 'photographs.html#muon.__init__',
                                                                                         't2i_diffusion/photographs.py'),

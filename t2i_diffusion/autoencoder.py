@@ -183,7 +183,7 @@ class PerceptualFeatures(nn.Module):
     "What a network trained on ImageNet sees: features after four blocks, of unit length at each position."
     def __init__(self,
         name: str = "lite0",  # "lite0" is for training, "lite1" for measuring what was trained
-        scale: int = 1,  # images are enlarged so many times first, to the size of things the network knows
+        scale: int = 1,  # images are first enlarged by this factor, to the size of things that the network knows
     ):
         super().__init__()
         self.scale = scale

@@ -18,7 +18,7 @@ from .unet_blocks import (Downsample, ResBlock, SelfAttention, Upsample, group_n
 # %% ../nbs/05_conditional_unet.ipynb #eb3b5a1e
 @dataclass
 class UNetConfig:
-    "The shape of a `ConditionalUNet`; the tuples have one entry a level, finest first."
+    "The shape of a `ConditionalUNet`; the tuples have one entry per level, finest first."
     sample_size: int = 64 # height and width of the input: pixels, or positions of a latent
     in_channels: int = 3 # colours, or channels of a latent
     patch_size: int = 2 # p × p pixels become the channels of one position
@@ -41,7 +41,7 @@ class UNetConfig:
         for name in ("block_out_channels", "self_attention", "cross_attention"):
             setattr(self, name, tuple(getattr(self, name)))
             if len(getattr(self, name)) != levels or levels == 0:
-                raise ValueError(f"{name} needs one entry a level, as block_out_channels has ({levels}).")
+                raise ValueError(f"{name} needs one entry per level, as block_out_channels has ({levels}).")
         for name in ("sample_size", "in_channels", "patch_size", "layers_per_block", "attention_head_dim"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} must be an integer from 1, got {getattr(self, name)!r}.")

@@ -25,7 +25,8 @@ def rescale_guidance(
 ) -> Tensor:  # the shape of guided
     "Restore the standard deviation of each output, in part (Lin et al. 2023, arXiv:2305.08891, section 3.4)."
     dims = list(range(1, guided.ndim))
-    restored = guided * (conditional.std(dims, keepdim=True) / guided.std(dims, keepdim=True))
+    deviation = guided.std(dims, keepdim=True).clamp(min=1e-8)  # no 0/0 for a network that answers zero
+    restored = guided * (conditional.std(dims, keepdim=True) / deviation)
     return torch.lerp(guided, restored, guidance_rescale)
 
 # %% ../nbs/09_guidance.ipynb #f48dc5ee
@@ -76,6 +77,8 @@ def autoguidance(
         strong = model(x_t, timesteps, text)
         if torch.as_tensor(guidance_scale).eq(1).all():
             return strong
+        if negative is None and not with_prompt:
+            raise ValueError('guidance needs `negative`: encode "" for the unconditional prompt.')
         weak = worse_model(x_t, timesteps, text if with_prompt else negative).float()
         return weak + guidance_scale * (strong.float() - weak)
     return guidance
@@ -91,6 +94,8 @@ def with_prompt_above(
         raise ValueError(f"autoguidance_above must be a noise level from 0, got {noise_level}.")
     high = schedule.sigma / schedule.signal > noise_level
     def switched(model, x_t, timesteps, text, negative=None):
+        if negative is None:
+            raise ValueError('guidance needs `negative`: encode "" for the unconditional prompt.')
         B = len(x_t)
         both = TextEmbedding.cat([negative.expand(B), text.expand(B)])  # rows i and B + i belong to image i
         rows = torch.arange(B, device=timesteps.device) + B * high.to(timesteps.device)[timesteps]

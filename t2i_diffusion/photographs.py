@@ -46,7 +46,7 @@ class PerceptualLoss:
 
 # %% ../nbs/12_photographs.ipynb #d19f7b66
 class AlignmentLoss:
-    """A middle block's tokens must tell what an image network sees at their place of the clean image, for
+    """A middle block's tokens must predict what an image network sees at their place in the clean image, for
     the `extra_loss` of `diffusion_loss` (REPA, Yu et al. 2024, arXiv:2410.06940)."""
     channels = 112  # of EfficientNet-Lite0 after block 10, at a sixteenth of the side
 
@@ -61,10 +61,9 @@ class AlignmentLoss:
         self.decode = decode
         self.features = PerceptualFeatures().to(device)
         middle = network.blocks[(network.config.num_layers - 1) // 2]
-        middle.register_forward_hook(self._keep)
-
-    def _keep(self, block, inputs, tokens):
-        self.tokens = tokens
+        def keep(block, inputs, tokens):  # no method: a copy of the network would copy its owner, too
+            self.tokens = tokens
+        middle.register_forward_hook(keep)
 
     def __call__(self,
         estimate: Tensor,  # predicted x0, [B, C, h, w]; not used

@@ -45,6 +45,8 @@ def classifier_free_guidance(
     "From the negative prompt through the prompt and beyond (Ho & Salimans 2022, arXiv:2207.12598, eq. 6)."
     if torch.as_tensor(guidance_scale).eq(1).all():
         return model(x_t, timesteps, text)
+    if negative is None:
+        raise ValueError('guidance needs `negative`: encode "" for the unconditional prompt.')
     prompts = TextEmbedding.cat([text, negative])
     both = model(torch.cat([x_t, x_t]), torch.cat([timesteps, timesteps]), prompts)
     conditional, unconditional = both.float().chunk(2)

@@ -242,7 +242,7 @@ class ShapesDataset:
         "The images of these indices, and the caption of each."
         u = self.random_numbers(indices)
         caption_ids = self.chosen_captions(u)
-        return self.render(caption_ids, u[:, 2:]), caption_ids
+        return self.render(caption_ids, u[:, -4:]), caption_ids
 
     def __getitem__(self, i) -> tuple[Image.Image, str]:
         "Image `i` and its caption."
