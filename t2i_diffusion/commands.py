@@ -101,7 +101,7 @@ class GenerateConfig:
     """
     prompts: Prompts = () # What to generate, each prompt in quotes.
     num_images: int = 4 # How many images of each prompt to generate.
-    num_inference_steps: Steps = None  # How many steps to sample in, for short --steps.
+    num_inference_steps: Steps = None  # How many steps to sample in.
     guidance_scale: float | None = None # How strongly the prompt counts; 1 is no guidance.
     guidance_rescale: float | None = None # How far to undo the contrast that guidance adds, from 0 to 1.
     guidance_interval: tuple[float, float] | None = None # Guide only between these two noise levels, sigma / signal.

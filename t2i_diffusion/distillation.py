@@ -248,7 +248,7 @@ class Stage:
         self.minutes = minutes
         self.callback = callback
         recommended = teacher.config.get("sampling", {})
-        kept = {name: value for name, value in recommended.items() if not name.startswith("guidance")}
+        kept = {name: value for name, value in recommended.items() if "guidance" not in name}
         self.sampling = kept | {"guidance_scale": 1.0} | sampling
         self.saved = time.monotonic()
         self.steps = 0
