@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .forward_process import NoiseSchedule
-from .sampling import classifier_free_guidance
+from .sampling import classifier_free_guidance, required
 from .text_conditioning import TextEmbedding
 
 # %% ../nbs/09_guidance.ipynb #7c0f9cb5
@@ -77,9 +77,7 @@ def autoguidance(
         strong = model(x_t, timesteps, text)
         if torch.as_tensor(guidance_scale).eq(1).all():
             return strong
-        if negative is None and not with_prompt:
-            raise ValueError('guidance needs `negative`: encode "" for the unconditional prompt.')
-        weak = worse_model(x_t, timesteps, text if with_prompt else negative).float()
+        weak = worse_model(x_t, timesteps, text if with_prompt else required(negative)).float()
         return weak + guidance_scale * (strong.float() - weak)
     return guidance
 
@@ -94,10 +92,8 @@ def with_prompt_above(
         raise ValueError(f"autoguidance_above must be a noise level from 0, got {noise_level}.")
     high = schedule.sigma / schedule.signal > noise_level
     def switched(model, x_t, timesteps, text, negative=None):
-        if negative is None:
-            raise ValueError('guidance needs `negative`: encode "" for the unconditional prompt.')
         B = len(x_t)
-        both = TextEmbedding.cat([negative.expand(B), text.expand(B)])  # rows i and B + i belong to image i
+        both = TextEmbedding.cat([required(negative).expand(B), text.expand(B)])  # rows i and B + i belong to image i
         rows = torch.arange(B, device=timesteps.device) + B * high.to(timesteps.device)[timesteps]
         return guidance(model, x_t, timesteps, text, both[rows])
     return switched

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['COLOURS', 'BLACK', 'SHAPES', 'SIZES', 'RELATIONS', 'HELD_OUT', 'PALETTE', 'AREA', 'RADIUS', 'MEDIUM', 'SPACING',
-           'JITTER', 'SIDES', 'NOTHING', 'Scene', 'all_scenes', 'shape_coverage', 'ShapesDataset', 'colour_cores',
-           'soft_masks', 'FoundShape', 'fit_shape', 'find_shapes', 'compare', 'check_caption', 'attributes_right']
+           'JITTER', 'SIDES', 'NOTHING', 'Scene', 'all_scenes', 'shape_coverage', 'ShapesDataset', 'OneShape',
+           'colour_cores', 'soft_masks', 'FoundShape', 'fit_shape', 'find_shapes', 'compare', 'check_caption',
+           'attributes_right']
 
 # %% ../nbs/06_shapes.ipynb #68c1a02e
 import hashlib
@@ -259,6 +260,24 @@ class ShapesDataset:
             image, caption = self[i]
             digest.update(image.tobytes() + caption.encode())
         return digest.hexdigest()[:16]
+
+# %% ../nbs/06_shapes.ipynb #96d1d5e3
+class OneShape(ShapesDataset):
+    "Images of one shape, all captions of the training split equally often."
+    def __init__(
+        self,
+        image_size: int = 16,  # height and width, at least 16
+        seed: int = 0,  # another seed, other images
+    ):
+        super().__init__(image_size, seed=seed)
+        self.captions = self.captions[:self.num_single]
+
+    def random_numbers(self, indices) -> Tensor:  # [B, 5]
+        "One for the caption of an image, four for what the caption leaves open."
+        return hashed_uniform(torch.as_tensor(indices), self.seed, 5)
+
+    def chosen_captions(self, u: Tensor) -> Tensor:  # [B, 5] -> [B]
+        return (u[:, 0] * len(self.captions)).long()
 
 # %% ../nbs/06_shapes.ipynb #b039ea41
 def colour_cores(
